@@ -1,0 +1,25 @@
+"""Super-resolution heatmaps (SRPose) for MMPose 1.x.
+
+Importing the package registers its codecs, models and hooks, and
+tells ``torch.load`` which classes MMEngine's own checkpoints contain. Configs
+do it with ``custom_imports = dict(imports=['srpose_mm'])``.
+"""
+from .codecs import SRAssociativeEmbedding, SRHeatmap
+from .engine import ChannelsLastHook
+from .models import (
+    SRAssociativeEmbeddingHead,
+    SRHead,
+    SRPoseHead,
+    SRPoseNeck,
+    TransPose,
+)
+from .utils import register_checkpoint_globals
+from .version import __version__
+
+register_checkpoint_globals()
+
+__all__ = [
+    'ChannelsLastHook', 'SRAssociativeEmbedding',
+    'SRAssociativeEmbeddingHead', 'SRHead', 'SRHeatmap', 'SRPoseHead',
+    'SRPoseNeck', 'TransPose', '__version__'
+]

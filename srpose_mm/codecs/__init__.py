@@ -1,0 +1,4 @@
+from .sr_associative_embedding import SRAssociativeEmbedding
+from .sr_heatmap import SRHeatmap
+
+__all__ = ['SRAssociativeEmbedding', 'SRHeatmap']

@@ -1,0 +1,8 @@
+from .backbones import TransPose
+from .heads import SRAssociativeEmbeddingHead, SRHead, SRPoseHead
+from .necks import SRPoseNeck
+
+__all__ = [
+    'SRAssociativeEmbeddingHead', 'SRHead', 'SRPoseHead', 'SRPoseNeck',
+    'TransPose'
+]

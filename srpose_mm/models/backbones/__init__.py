@@ -1,0 +1,3 @@
+from .transpose import TransPose
+
+__all__ = ['TransPose']

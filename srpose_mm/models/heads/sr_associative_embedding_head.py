@@ -1,0 +1,209 @@
+from typing import Optional, Sequence, Tuple
+
+import torch
+import torch.nn.functional as F
+from mmengine.structures import PixelData
+from mmpose.models.heads import AssociativeEmbeddingHead
+from mmpose.models.utils.tta import aggregate_heatmaps, flip_heatmaps
+from mmpose.registry import MODELS
+from mmpose.utils.typing import (
+    Features,
+    OptConfigType,
+    OptSampleList,
+    Predictions,
+)
+from torch import Tensor, nn
+
+from ..layers import SRBlock
+from ..utils import check_channels, check_heatmap_size, check_keypoints
+
+OptIntSeq = Optional[Sequence[int]]
+
+
+@MODELS.register_module()
+class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
+    """Super-resolution head for bottom-up models.
+
+    Deconvolutions as :class:`AssociativeEmbeddingHead` builds them; then an
+    :class:`SRBlock` predicts the heatmaps and a 1x1 convolution the tags,
+    which are resized (nearest) to the heatmaps.
+
+    Shapes: the last feature map (B, C, h, w) -> heatmaps (B, K, H, W) and
+    tags (B, L * K, H, W), or (B, L, H, W) with one tag for all keypoints.
+    H = s * h with s ``upscale_factor`` times 2 for each deconvolution.
+
+    Args:
+        in_channels: Channels of the last feature map, C.
+        num_keypoints: Number of keypoints, K.
+        tag_dim: Numbers in a tag, L.
+        tag_per_keypoint: Whether each keypoint has tags of its own.
+        deconv_out_channels: Channels of each deconvolution; ``None`` for no
+            deconvolutions.
+        deconv_kernel_sizes: Kernel size of each deconvolution.
+        conv_out_channels: Channels of each convolution after them.
+        conv_kernel_sizes: Kernel size of each convolution after them.
+        embed_channels: Channels of the embedding of one keypoint.
+        upscale_factor: Heatmap cells for one cell of the features that the
+            :class:`SRBlock` gets.
+        kernel_size: Size of the predictor's convolution, odd.
+        keypoint_loss: Config of the heatmaps' loss; ``None`` is
+            :class:`KeypointMSELoss`.
+        tag_loss: Config of the tags' loss; ``None`` is
+            :class:`AssociativeEmbeddingLoss` with weight 0.001.
+        decoder: Config of the codec.
+        init_cfg: Initialization config; ``None`` draws every convolution from
+            N(0, 0.001) with zero bias.
+
+    Raises:
+        ValueError: If the features' channels are not ``in_channels`` or the
+            heatmaps have not the targets' size.
+
+    Source: "Lightweight Super-Resolution Head for Human Pose Estimation",
+    section 4.3.
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 num_keypoints: int,
+                 tag_dim: int = 1,
+                 tag_per_keypoint: bool = True,
+                 deconv_out_channels: OptIntSeq = (256, 256, 256),
+                 deconv_kernel_sizes: OptIntSeq = (4, 4, 4),
+                 conv_out_channels: OptIntSeq = None,
+                 conv_kernel_sizes: OptIntSeq = None,
+                 embed_channels: int = 4,
+                 upscale_factor: int = 4,
+                 kernel_size: int = 9,
+                 keypoint_loss: OptConfigType = None,
+                 tag_loss: OptConfigType = None,
+                 decoder: OptConfigType = None,
+                 init_cfg: OptConfigType = None):
+        super().__init__(
+            in_channels=in_channels,
+            num_keypoints=num_keypoints,
+            tag_dim=tag_dim,
+            tag_per_keypoint=tag_per_keypoint,
+            deconv_out_channels=deconv_out_channels,
+            deconv_kernel_sizes=deconv_kernel_sizes,
+            conv_out_channels=conv_out_channels,
+            conv_kernel_sizes=conv_kernel_sizes,
+            final_layer=None,
+            keypoint_loss=keypoint_loss or dict(type='KeypointMSELoss'),
+            tag_loss=tag_loss
+            or dict(type='AssociativeEmbeddingLoss', loss_weight=0.001),
+            decoder=decoder,
+            init_cfg=init_cfg)
+        width = [in_channels, *(deconv_out_channels or ()),
+                 *(conv_out_channels or ())][-1]
+        self.sr_block = SRBlock(
+            width,
+            num_keypoints,
+            embed_channels=embed_channels,
+            upscale_factor=upscale_factor,
+            kernel_size=kernel_size)
+        tags = tag_dim * (num_keypoints if tag_per_keypoint else 1)
+        self.tag_layer = nn.Conv2d(width, tags, 1)
+
+    def forward(self, feats: Sequence[Tensor]) -> Tuple[Tensor, Tensor]:
+        """Features, the last one (B, C, h, w), to heatmaps and tags."""
+        check_channels(type(self).__name__, feats[-1:], [self.in_channels])
+        x = self.conv_layers(self.deconv_layers(feats[-1]))
+        heatmaps = self.sr_block(x)
+        tags = F.interpolate(self.tag_layer(x), size=heatmaps.shape[-2:])
+        return heatmaps, tags
+
+    def predict(self,
+                feats: Features,
+                batch_data_samples: OptSampleList,
+                test_cfg: OptConfigType = None) -> Predictions:
+        """People of a batch.
+
+        Flip test averages the heatmaps and concatenates the tags;
+        multi-scale test averages the heatmaps over the scales, at the size of
+        the first, and takes its tags.
+
+        Args:
+            feats: Features as :class:`BottomupPoseEstimator` gives them: a
+                sequence of maps; two of those with ``flip_test``; a list over
+                scales of either with ``multiscale_test``.
+            batch_data_samples: B samples.
+            test_cfg: ``flip_test``, ``multiscale_test``, ``shift_heatmap``,
+                ``restore_heatmap_size`` (resize maps to the input),
+                ``align_corners`` (of that resize) and ``output_heatmaps``.
+
+        Returns:
+            For each sample its keypoints (N, K, 2), in input px, and scores;
+            with ``output_heatmaps`` also the heatmaps and tags.
+        """
+        test_cfg = test_cfg or {}
+        scales = feats if test_cfg.get('multiscale_test', False) else [feats]
+        meta = batch_data_samples[0].metainfo
+        outputs = [self._forward_flip(scale, meta, test_cfg)
+                   for scale in scales]
+        size = None
+        if test_cfg.get('restore_heatmap_size', False):
+            size = meta['img_shape'][::-1]
+        resize = dict(
+            size=size, align_corners=test_cfg.get('align_corners', False))
+        heatmaps = aggregate_heatmaps([h for h, _ in outputs], **resize)
+        tags = aggregate_heatmaps([outputs[0][1]], **resize)
+        preds = self.decode((heatmaps, tags))
+        if test_cfg.get('output_heatmaps', False):
+            return preds, [
+                PixelData(heatmaps=h, tags=t)
+                for h, t in zip(heatmaps.detach(), tags.detach())
+            ]
+        return preds
+
+    def _forward_flip(self, feats: Features, meta: dict,
+                      test_cfg: dict) -> Tuple[Tensor, Tensor]:
+        """Heatmaps and tags of one scale, with flip test where it is on."""
+        if not test_cfg.get('flip_test', False):
+            return self.forward(feats)
+        flip = dict(
+            flip_indices=meta['flip_indices'],
+            shift_heatmap=test_cfg.get('shift_heatmap', False))
+        heatmaps, tags = self.forward(feats[0])
+        mirrored, mirrored_tags = self.forward(feats[1])
+        heatmaps = (heatmaps + flip_heatmaps(mirrored, **flip)) / 2
+        mirrored_tags = self._flip_tags(mirrored_tags, **flip)
+        return heatmaps, torch.cat([tags, mirrored_tags], dim=1)
+
+    def loss(self,
+             feats: Sequence[Tensor],
+             batch_data_samples: OptSampleList,
+             train_cfg: OptConfigType = None) -> dict:
+        """Losses of a batch.
+
+        The heatmaps hold all people of an image, so they are weighted by the
+        mask of valid regions and not by the keypoints of one person.
+
+        Args:
+            feats: Features, the last one in shape (B, C, h, w).
+            batch_data_samples: B samples with heatmaps (K, H, W), masks
+                (1, H, W) and keypoint indices (N, K, 2).
+            train_cfg: Not used.
+
+        Returns:
+            ``loss_kpt``, ``loss_pull`` and ``loss_push``.
+        """
+        heatmaps, tags = self.forward(feats)
+        if not self.tag_per_keypoint:
+            tags = tags.repeat_interleave(self.num_keypoints, dim=1)
+        fields = [sample.gt_fields for sample in batch_data_samples]
+        targets = torch.stack([field.heatmaps for field in fields])
+        masks = torch.stack([field.heatmap_mask for field in fields])
+        check_keypoints(
+            type(self).__name__, 'the data', targets.shape[1],
+            self.num_keypoints)
+        check_heatmap_size(
+            type(self).__name__, heatmaps, self.sr_block.upscale_factor,
+            targets.shape[-2:])
+        loss_kpt = self.loss_module.keypoint_loss(
+            heatmaps, targets, mask=masks)
+        loss_pull, loss_push = self.loss_module.tag_loss(tags, [
+            sample.gt_instance_labels.keypoint_indices
+            for sample in batch_data_samples
+        ])
+        return dict(
+            loss_kpt=loss_kpt, loss_pull=loss_pull, loss_push=loss_push)

@@ -1,0 +1,3 @@
+from .srpose_neck import SRPoseNeck
+
+__all__ = ['SRPoseNeck']

@@ -1,0 +1,13 @@
+from .checks import (
+    check_channels,
+    check_heatmap_size,
+    check_keypoints,
+    check_level_channels,
+)
+from .pck_accuracy import pose_pck_accuracy
+from .targets import stack_targets
+
+__all__ = [
+    'check_channels', 'check_heatmap_size', 'check_keypoints',
+    'check_level_channels', 'pose_pck_accuracy', 'stack_targets'
+]

@@ -1,0 +1,22 @@
+from types import SimpleNamespace
+
+import torch
+from mmpose.registry import HOOKS, MODELS
+
+
+def test_same_results_in_another_layout():
+    head = MODELS.build(
+        dict(
+            type='SRHead',
+            in_channels=16,
+            out_channels=5,
+            deconv_out_channels=(8, ),
+            deconv_kernel_sizes=(4, ))).eval()
+    x = torch.randn(2, 16, 8, 6)
+    before = head((x, ))
+    hook = HOOKS.build(dict(type='ChannelsLastHook'))
+    hook.before_run(SimpleNamespace(model=head))
+    for name in ('deconv_layers.0.weight', 'sr_block.predictor.weight'):
+        weight = dict(head.named_parameters())[name]
+        assert weight.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(head((x, )), before)

@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from mmengine.structures import InstanceData, PixelData
+from mmpose.models.utils.tta import flip_heatmaps
+from mmpose.registry import KEYPOINT_CODECS, MODELS
+from mmpose.structures import PoseDataSample
+
+from .helpers import count_parameters
+
+CODEC = dict(type='SRAssociativeEmbedding', input_size=(64, 96))
+FLIP = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
+
+
+def build(**kwargs):
+    cfg = dict(
+        type='SRAssociativeEmbeddingHead',
+        in_channels=32,
+        num_keypoints=17,
+        deconv_out_channels=None,
+        decoder=CODEC)
+    return MODELS.build({**cfg, **kwargs})
+
+
+def samples(people=(2, 0)):
+    """Samples with that many people, the right quarter of them invalid."""
+    codec = KEYPOINT_CODECS.build(CODEC)
+    result = []
+    for count in people:
+        points = np.random.rand(count, 17, 2).astype(np.float32) * [64, 96]
+        encoded = codec.encode(points)
+        mask = np.ones((96, 64), dtype=bool)
+        mask[:, 48:] = False
+        sample = PoseDataSample()
+        sample.gt_fields = PixelData(
+            heatmaps=torch.from_numpy(encoded['heatmaps']),
+            heatmap_mask=torch.from_numpy(mask))
+        sample.gt_instance_labels = InstanceData(
+            keypoint_indices=torch.from_numpy(encoded['keypoint_indices']),
+            keypoint_weights=torch.from_numpy(encoded['keypoint_weights']))
+        sample.set_metainfo(dict(flip_indices=FLIP, img_shape=(96, 64)))
+        result.append(sample)
+    return result
+
+
+@pytest.mark.parametrize('kwargs, paper', [
+    (dict(in_channels=2048, deconv_out_channels=(256, 256, 256)), 10.60),
+    (dict(in_channels=32), 0.09),
+], ids=['ResNet-50', 'HRNet-W32'])
+def test_parameters_are_those_of_the_paper(kwargs, paper):
+    assert round(count_parameters(build(**kwargs)) / 1e6, 2) == paper
+
+
+def test_forward_is_the_formula():
+    head = build().eval()
+    x = torch.randn(2, 32, 24, 16)
+    heatmaps, tags = head((x, ))
+    torch.testing.assert_close(heatmaps, head.sr_block(x))
+    coarse = F.conv2d(x, head.tag_layer.weight, head.tag_layer.bias)
+    expected = coarse.repeat_interleave(4, dim=2).repeat_interleave(4, dim=3)
+    torch.testing.assert_close(tags, expected)
+
+
+def test_loss_is_the_formula():
+    head, batch = build(), samples()
+    feats = (torch.randn(2, 32, 24, 16), )
+    losses = head.loss(feats, batch)
+    heatmaps, tags = head(feats)
+    target = torch.stack([s.gt_fields.heatmaps for s in batch])
+    squared = (heatmaps - target)**2
+    squared[..., 48:] = 0
+    torch.testing.assert_close(losses['loss_kpt'], squared.mean())
+    # Two people in the first image, none in the second.
+    indices = batch[0].gt_instance_labels.keypoint_indices
+    groups = [
+        torch.stack([tags[0, k].flatten()[i] for k, (i, v) in enumerate(person)
+                     if v]) for person in indices
+    ]
+    means = torch.stack([group.mean() for group in groups])
+    pull = sum(((g - m)**2).mean() for g, m in zip(groups, means)) / 2
+    push = (2 + 2 * torch.exp(-(means[0] - means[1])**2)) / 2
+    torch.testing.assert_close(losses['loss_pull'], 0.001 * pull)
+    torch.testing.assert_close(losses['loss_push'], 0.5 * 0.001 * push)
+
+
+def test_nobody_in_the_batch():
+    head = build()
+    feats = (torch.randn(2, 32, 24, 16, requires_grad=True), )
+    losses = head.loss(feats, samples(people=(0, 0)))
+    sum(losses.values()).backward()
+    assert losses['loss_pull'] == losses['loss_push'] == 0
+    assert torch.isfinite(feats[0].grad).all()
+
+
+def test_one_tag_for_all_keypoints():
+    head = build(tag_per_keypoint=False, tag_dim=2)
+    feats = (torch.randn(2, 32, 24, 16), )
+    assert head(feats)[1].shape == (2, 2, 96, 64)
+    assert torch.isfinite(head.loss(feats, samples())['loss_pull'])
+
+
+def test_predict_without_flip():
+    preds = build().predict((torch.randn(2, 32, 24, 16), ), samples(), {})
+    assert preds[0].keypoints.shape[1:] == (17, 2)
+
+
+def test_predict_with_flip_and_scales():
+    head = build().eval()
+    torch.nn.init.normal_(head.sr_block.predictor.weight)
+    scales = [[(torch.randn(1, 32, h, w), ) for _ in range(2)]
+              for h, w in ((24, 16), (12, 8))]
+    _, fields = head.predict(
+        scales, samples(people=(1, )),
+        dict(flip_test=True, multiscale_test=True, shift_heatmap=False,
+             output_heatmaps=True))
+    averages = []
+    for original, mirrored in scales:
+        flipped = flip_heatmaps(
+            head(mirrored)[0], flip_indices=FLIP, shift_heatmap=False)
+        averages.append((head(original)[0] + flipped) / 2)
+    second = F.interpolate(
+        averages[1], size=(96, 64), mode='bilinear', align_corners=False)
+    torch.testing.assert_close(fields[0].heatmaps,
+                               ((averages[0] + second) / 2)[0])
+    tags = torch.cat([
+        head(scales[0][0])[1],
+        flip_heatmaps(head(scales[0][1])[1], flip_indices=FLIP,
+                      shift_heatmap=False)
+    ], dim=1)
+    torch.testing.assert_close(fields[0].tags, tags[0])
+
+
+def test_wrong_size_names_the_factor():
+    head = build(upscale_factor=2)
+    with pytest.raises(ValueError, match='SRAssociativeEmbeddingHead: .*set '
+                       'upscale_factor to 4'):
+        head.loss((torch.randn(2, 32, 24, 16), ), samples())
+
+
+def test_wrong_channels():
+    with pytest.raises(ValueError, match=r'\[32\] channels, got 1 with .48.'):
+        build()((torch.randn(2, 48, 24, 16), ))
