@@ -1,0 +1,22 @@
+_base_ = [
+    'mmpose::body_2d_keypoint/topdown_heatmap/coco/'
+    'td-hm_hrformer-small_8xb32-210e_coco-256x192.py'
+]
+custom_imports = dict(imports=['srpose_mm'], allow_failed_imports=False)
+
+# optimizer
+optim_wrapper = dict(type='AmpOptimWrapper', loss_scale='dynamic')
+
+# codec settings
+codec = dict(
+    type='SRHeatmap', input_size=(192, 256), heatmap_size=(192, 256), sigma=8)
+
+# model settings
+model = dict(head=dict(type='SRHead', decoder=codec))
+
+# pipelines
+train_pipeline = _base_.train_pipeline
+train_pipeline[-2] = dict(type='GenerateTarget', encoder=codec)
+
+# data loaders
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

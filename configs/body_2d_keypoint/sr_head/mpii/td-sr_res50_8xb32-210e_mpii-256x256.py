@@ -1,0 +1,22 @@
+_base_ = [
+    'mmpose::body_2d_keypoint/topdown_heatmap/mpii/'
+    'td-hm_res50_8xb64-210e_mpii-256x256.py'
+]
+custom_imports = dict(imports=['srpose_mm'], allow_failed_imports=False)
+
+# codec settings
+codec = dict(
+    type='SRHeatmap', input_size=(256, 256), heatmap_size=(256, 256), sigma=8)
+
+# model settings
+model = dict(head=dict(type='SRHead', decoder=codec))
+
+# pipelines
+train_pipeline = _base_.train_pipeline
+train_pipeline[-2] = dict(type='GenerateTarget', encoder=codec)
+
+# data loaders
+train_dataloader = dict(batch_size=32, dataset=dict(pipeline=train_pipeline))
+
+# automatically scaling LR based on the actual training batch size
+auto_scale_lr = dict(base_batch_size=256)
