@@ -1,0 +1,17 @@
+from .complexity import (
+    Complexity,
+    complexity,
+    complexity_report,
+    format_report,
+    reported_in_paper,
+)
+from .convert_checkpoint import Conversion, convert_checkpoint
+from .make_toy_dataset import make_toy_dataset
+from .mmpose_tools import run_mmpose_tool
+from .visualize import draw_heatmaps, visualize
+
+__all__ = [
+    'Complexity', 'Conversion', 'complexity', 'complexity_report',
+    'convert_checkpoint', 'draw_heatmaps', 'format_report',
+    'make_toy_dataset', 'reported_in_paper', 'run_mmpose_tool', 'visualize'
+]

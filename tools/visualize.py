@@ -1,0 +1,38 @@
+"""Draw skeletons and heatmaps of a trained top-down model.
+
+Example:
+    mim run srpose_mm visualize CONFIG CHECKPOINT --out-dir pictures
+"""
+import argparse
+
+from mmengine.config import Config, DictAction
+from mmengine.logging import MMLogger
+
+from srpose_mm.apis import visualize
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--out-dir', default='pictures')
+    parser.add_argument('--num-images', type=int, default=8)
+    parser.add_argument('--score-thr', type=float, default=0.5)
+    parser.add_argument('--device', help='e.g. cuda:0; default: what is there')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    files = visualize(cfg, args.checkpoint, args.out_dir, args.num_images,
+                      args.score_thr, args.device)
+    logger = MMLogger.get_instance('srpose_mm', logger_name='srpose_mm')
+    logger.info(f'{len(files)} pictures in {args.out_dir}')
+
+
+if __name__ == '__main__':
+    main()
