@@ -1,0 +1,110 @@
+"""Training and testing through mim, as the manual says."""
+import pytest
+import torch
+from mmengine.config import Config
+
+from .conftest import CONFIGS
+from .mim import metric, mim
+
+DEMO = next((CONFIGS / 'demo').glob('*.py'))
+BOXES = 'person_detection_results/COCO_val2017_detections_AP_H_56_person.json'
+VAL = 'annotations/person_keypoints_val2017.json'
+
+
+def options(root, **kwargs):
+    """Point the demo's config at small data, for one short epoch."""
+    values = {
+        'train_dataloader.dataset.data_root': root,
+        'val_dataloader.dataset.data_root': root,
+        'test_dataloader.dataset.data_root': root,
+        'val_dataloader.dataset.bbox_file': root / BOXES,
+        'test_dataloader.dataset.bbox_file': root / BOXES,
+        'val_evaluator.ann_file': root / VAL,
+        'test_evaluator.ann_file': root / VAL,
+        'train_dataloader.batch_size': 4,
+        'train_cfg.max_epochs': 1,
+        'train_cfg.val_interval': 1,
+        **kwargs
+    }
+    return ['--cfg-options', *(f'{k}={v}' for k, v in values.items())]
+
+
+@pytest.fixture(scope='module')
+def trained(toy_coco, tmp_path_factory):
+    """A work directory of ``mim train srpose_mm NAME``."""
+    folder = tmp_path_factory.mktemp('mim')
+    output = mim('train', 'srpose_mm', DEMO.name, '--work-dir', 'work',
+                 *options(toy_coco), cwd=folder)
+    assert 'Training finished successfully' in output
+    metric(output, 'coco/AP')
+    return folder
+
+
+def latest(folder):
+    """The checkpoint there; the demo's config keeps one."""
+    path, = (folder / 'work').glob('epoch_*.pth')
+    return path
+
+
+def test_train_writes_a_checkpoint_that_loads_strictly(trained):
+    """Through torch's safe loading, whatever its default is."""
+    checkpoint = torch.load(latest(trained), weights_only=True)
+    assert checkpoint['meta']['epoch'] == 1
+    from mmpose.registry import MODELS
+    model = MODELS.build(Config.fromfile(DEMO).model)
+    model.load_state_dict(checkpoint['state_dict'], strict=True)
+
+
+@pytest.mark.parametrize('package, config', [('srpose_mm', DEMO.name),
+                                             ('mmpose', DEMO)],
+                         ids=['by name', 'by path'])
+def test_test(trained, toy_coco, package, config):
+    output = mim('test', package, config, '--checkpoint', latest(trained),
+                 '--work-dir', 'test', *options(toy_coco), cwd=trained)
+    assert 0 <= metric(output, 'coco/AP') <= 1
+
+
+def test_resume(trained, toy_coco):
+    output = mim('train', 'mmpose', DEMO, '--work-dir', 'work', '--resume',
+                 *options(toy_coco, **{'train_cfg.max_epochs': 2}),
+                 cwd=trained)
+    assert 'resumed epoch: 1' in output
+    assert latest(trained).name == 'epoch_2.pth'
+
+
+def test_two_processes_on_the_cpu(trained, toy_coco):
+    test = ('test', 'srpose_mm', DEMO.name, '--checkpoint', latest(trained),
+            '--work-dir', 'test')
+    single = mim(*test, *options(toy_coco), cwd=trained)
+    output = mim('train', 'srpose_mm', DEMO.name, '--work-dir', 'two',
+                 '--launcher', 'pytorch', '--gpus', '2', *options(toy_coco),
+                 cwd=trained)
+    assert 'Training finished successfully' in output
+    both = mim(*test, '--launcher', 'pytorch', '--gpus', '2',
+               *options(toy_coco), cwd=trained)
+    assert metric(both, 'coco/AP') == metric(single, 'coco/AP')
+
+
+def test_visualize(trained, toy_coco):
+    mim('run', 'srpose_mm', 'visualize', DEMO, latest(trained), '--out-dir',
+        'pictures', '--num-images', '1', *options(toy_coco), cwd=trained)
+    assert len(list((trained / 'pictures').iterdir())) == 2
+
+
+def test_make_toy_dataset(tmp_path):
+    output = mim('run', 'srpose_mm', 'make_toy_dataset', 'toy', '--layout',
+                 'crowdpose', '--num-train', '1', '--num-val', '1',
+                 cwd=tmp_path)
+    assert 'written to toy' in output
+    assert len(list((tmp_path / 'toy' / 'images').iterdir())) == 2
+
+
+def test_search(tmp_path):
+    output = mim('search', 'srpose_mm', '--valid-config', cwd=tmp_path)
+    assert 'td-srpose_res50_8xb32-210e_coco-256x192' in output
+
+
+def test_unknown_config_is_named(tmp_path):
+    output = mim('train', 'srpose_mm', 'td-srpose_res51.py', cwd=tmp_path,
+                 check=False)
+    assert "td-srpose_res51.py doesn't exist" in output
