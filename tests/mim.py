@@ -27,7 +27,7 @@ def mim(*words, cwd, env=None, check=True):
         stderr=subprocess.STDOUT,
         text=True)
     if check and result.returncode:
-        raise AssertionError(f'mim {words} failed:\n{result.stdout[-4000:]}')
+        raise AssertionError(f'mim {words} failed:\n{result.stdout[-20000:]}')
     return result.stdout
 
 

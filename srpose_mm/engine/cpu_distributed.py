@@ -8,6 +8,7 @@ a single process, it does nothing. Configs ask for it with
 and need ``model_wrapper_cfg = dict(type='MMDistributedDataParallel',
 device_ids=None)``, because the default wrapper names a GPU as well.
 """  # noqa: E501
+import atexit
 import os
 
 import torch
@@ -20,6 +21,9 @@ def join_over_gloo() -> None:
     if (launched and not torch.cuda.is_available()
             and not distributed.is_initialized()):
         distributed.init_process_group(backend='gloo')
+        # Gloo's threads must end before the interpreter does, else a process
+        # can abort at its exit.
+        atexit.register(distributed.destroy_process_group)
 
 
 join_over_gloo()
