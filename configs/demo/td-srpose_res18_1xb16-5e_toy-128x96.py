@@ -40,6 +40,7 @@ codec = dict(
     input_size=(96, 128),
     heatmap_size=(96, 128),
     sigma=6,
+    target='keypoints',
     unbiased=True,
     refine='dark')
 
@@ -62,7 +63,7 @@ model = dict(
         in_channels=(128, 64, 32, 32),
         out_channels=17,
         kernel_sizes=(3, 3, 5, 5),
-        loss=dict(type='KeypointMSELoss', use_target_weight=True),
+        loss=dict(type='SeparableMSELoss', use_target_weight=True),
         decoder=codec))
 
 # pipelines

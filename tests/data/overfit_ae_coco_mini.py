@@ -64,7 +64,8 @@ train_pipeline = [
             type='SRAssociativeEmbedding',
             input_size=(256, 256),
             heatmap_size=(256, 256),
-            sigma=4)),
+            sigma=4,
+            target='keypoints')),
     dict(type='BottomupGetHeatmapMask'),
     dict(type='PackPoseInputs')
 ]

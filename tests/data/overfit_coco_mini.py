@@ -36,7 +36,8 @@ train_pipeline = [
             type='SRHeatmap',
             input_size=(96, 128),
             heatmap_size=(96, 128),
-            sigma=6)),
+            sigma=6,
+            target='keypoints')),
     dict(type='PackPoseInputs')
 ]
 dataset = dict(

@@ -58,8 +58,15 @@ def test_same_as_msra(input_size, heatmap_size, sigma, unbiased):
             np.testing.assert_array_equal(encoded[key], value)
             assert encoded[key].dtype == value.dtype
         heatmaps = noisy_heatmaps(rng, stock, keypoints)
-        for got, want in zip(ours.decode(heatmaps), stock.decode(heatmaps)):
-            np.testing.assert_array_equal(got, want)
+        points, scores = ours.decode(heatmaps)
+        expected_points, expected_scores = stock.decode(heatmaps)
+        np.testing.assert_array_equal(scores, expected_scores)
+        # The step of 'dark' on a map of pure noise is not defined well enough
+        # to compare: the floor of the log depends on the blurred maximum.
+        peaked = scores > 0.5 if unbiased else scores > -2
+        # OpenCV blurs in another order of summation.
+        np.testing.assert_allclose(
+            points[peaked], expected_points[peaked], rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize('refine', ['none', 'shift', 'dark'])

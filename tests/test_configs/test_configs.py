@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.runner import Runner
-from mmpose.registry import MODELS, TRANSFORMS
+from mmpose.registry import DATASETS, MODELS, TRANSFORMS
 
 from ..conftest import CONFIGS
 
@@ -100,6 +100,14 @@ def test_recipe_of_the_paper(cfg):
         assert cfg.model.test_cfg.shift_heatmap is True
 
 
+def test_targets_are_made_on_the_device(cfg):
+    """Samples carry keypoints, and no loss needs dense targets of them."""
+    assert cfg.codec.target == 'keypoints'
+    if cfg.data_mode == 'topdown':
+        assert cfg.model.head.loss == dict(
+            type='SeparableMSELoss', use_target_weight=True)
+
+
 @pytest.fixture
 def work_dir(tmp_path, monkeypatch):
     """A folder with ``data/`` as the configs expect it, and little in it."""
@@ -118,6 +126,34 @@ def data(work_dir, toy_coco, toy_crowdpose, toy_mpii):
             crowdpose=toy_crowdpose,
             mpii=toy_mpii).items():
         (work_dir / 'data' / name).symlink_to(root)
+
+
+def target_bytes(sample):
+    """Bytes of what a sample's codec encoded."""
+    stores = [sample.gt_instance_labels]
+    if 'gt_fields' in sample:
+        stores.append(sample.gt_fields)
+    return {
+        name: tensor.nbytes
+        for store in stores for name, tensor in store.items()
+    }
+
+
+@pytest.mark.parametrize('path', [
+    path for path in PATHS if 'res50' in path.stem
+], ids=lambda path: path.stem)
+def test_size_of_a_target(path, data):
+    """Under 1 KB a person; a full-size heatmap target has 3.34 MB."""
+    cfg = load(path)
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    sample = dataset[0]['data_samples']
+    sizes = target_bytes(sample)
+    people = len(sample.gt_instance_labels.keypoint_labels)
+    if cfg.data_mode == 'bottomup':
+        assert sizes.pop('heatmap_mask') == 512 * 512
+    else:
+        assert people == 1
+    assert 0 < sum(sizes.values()) < 1024 * people
 
 
 def test_builds(cfg):

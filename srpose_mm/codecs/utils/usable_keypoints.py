@@ -14,9 +14,9 @@ def usable_keypoints(
             changed.
 
     Returns:
-        New arrays in the same shapes: finite coordinates, and visibility that
-        is 0 where the given one is below 0.5 or NaN, or where a coordinate is
-        not finite.
+        New arrays in the same shapes, float32: finite coordinates, and
+        visibility that is 0 where the given one is below 0.5 or NaN, or where
+        a coordinate is not finite.
     """
     if visible is None:
         visible = np.ones(keypoints.shape[:2], dtype=np.float32)
@@ -25,4 +25,21 @@ def usable_keypoints(
     keypoints = np.where(finite[..., None], keypoints, 0)
     visible = np.where(usable, visible, 0).astype(np.float32)
     # Far beyond any map, and still an integer that NumPy can hold.
-    return np.clip(keypoints, -1e6, 1e6), visible
+    return np.clip(keypoints, -1e6, 1e6).astype(np.float32), visible
+
+
+def reaches_map(centres: np.ndarray, size: Tuple[int, int],
+                sigma: float) -> np.ndarray:
+    """Which Gaussians, of 3 sigma, reach a heatmap; MMPose's rule.
+
+    Args:
+        centres: Their centres in shape (N, K, 2), in heatmap cells.
+        size: (W, H) of the heatmap.
+        sigma: Standard deviation in cells.
+
+    Returns:
+        bool in shape (N, K).
+    """
+    radius = 3 * sigma
+    outside = (centres - radius >= size) | (centres + radius + 1 < 0)
+    return ~outside.any(axis=-1)

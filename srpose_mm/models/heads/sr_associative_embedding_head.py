@@ -15,7 +15,12 @@ from mmpose.utils.typing import (
 from torch import Tensor, nn
 
 from ..layers import SRBlock
-from ..utils import check_channels, check_heatmap_size, check_keypoints
+from ..utils import (
+    check_channels,
+    check_heatmap_size,
+    check_keypoints,
+    gather_people,
+)
 
 OptIntSeq = Optional[Sequence[int]]
 
@@ -55,8 +60,9 @@ class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
             N(0, 0.001) with zero bias.
 
     Raises:
-        ValueError: If the features' channels are not ``in_channels`` or the
-            heatmaps have not the targets' size.
+        ValueError: If the features' channels are not ``in_channels``, the
+            heatmaps have not the targets' size, or the data holds keypoints
+            and no decoder makes heatmaps of them.
 
     Source: "Lightweight Super-Resolution Head for Human Pose Estimation",
     section 4.3.
@@ -180,8 +186,9 @@ class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
 
         Args:
             feats: Features, the last one in shape (B, C, h, w).
-            batch_data_samples: B samples with heatmaps (K, H, W), masks
-                (1, H, W) and keypoint indices (N, K, 2).
+            batch_data_samples: B samples with heatmaps (K, H, W), or keypoint
+                labels (N, K, 2) and weights (N, K) of which the decoder makes
+                them, masks (1, H, W) and keypoint indices (N, K, 2).
             train_cfg: Not used.
 
         Returns:
@@ -190,15 +197,13 @@ class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
         heatmaps, tags = self.forward(feats)
         if not self.tag_per_keypoint:
             tags = tags.repeat_interleave(self.num_keypoints, dim=1)
-        fields = [sample.gt_fields for sample in batch_data_samples]
-        targets = torch.stack([field.heatmaps for field in fields])
-        masks = torch.stack([field.heatmap_mask for field in fields])
-        check_keypoints(
-            type(self).__name__, 'the data', targets.shape[1],
-            self.num_keypoints)
-        check_heatmap_size(
-            type(self).__name__, heatmaps, self.sr_block.upscale_factor,
-            targets.shape[-2:])
+        owner = type(self).__name__
+        targets, masks = gather_people(owner, batch_data_samples,
+                                       self.decoder)
+        check_keypoints(owner, 'the data', targets.shape[1],
+                        self.num_keypoints)
+        check_heatmap_size(owner, heatmaps, self.sr_block.upscale_factor,
+                           targets.shape[-2:])
         loss_kpt = self.loss_module.keypoint_loss(
             heatmaps, targets, mask=masks)
         loss_pull, loss_push = self.loss_module.tag_loss(tags, [

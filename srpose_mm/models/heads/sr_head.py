@@ -6,12 +6,13 @@ from mmpose.utils.typing import InstanceList, OptConfigType, OptSampleList
 from torch import Tensor
 
 from ..layers import SRBlock
+from ..losses import SeparableMSELoss
 from ..utils import (
     check_channels,
     check_heatmap_size,
     check_keypoints,
+    gather_targets,
     pose_pck_accuracy,
-    stack_targets,
 )
 
 OptIntSeq = Optional[Sequence[int]]
@@ -40,15 +41,16 @@ class SRHead(HeatmapHead):
         upscale_factor: Heatmap cells for one cell of the features that the
             :class:`SRBlock` gets.
         kernel_size: Size of the predictor's convolution, odd.
-        loss: Config of the loss; ``None`` is :class:`KeypointMSELoss` with
-            target weights.
+        loss: Config of the loss; ``None`` is :class:`SeparableMSELoss` with
+            target weights. All others get dense targets.
         decoder: Config of the codec.
         init_cfg: Initialization config; ``None`` draws every convolution from
             N(0, 0.001) with zero bias.
 
     Raises:
-        ValueError: If the features' channels are not ``in_channels`` or the
-            heatmaps have not the codec's size.
+        ValueError: If the features' channels are not ``in_channels``, the
+            heatmaps have not the codec's size, or the data holds keypoints
+            and no decoder makes heatmaps of them.
 
     Source: "Lightweight Super-Resolution Head for Human Pose Estimation",
     section 3.2.
@@ -67,7 +69,7 @@ class SRHead(HeatmapHead):
                  loss: OptConfigType = None,
                  decoder: OptConfigType = None,
                  init_cfg: OptConfigType = None):
-        loss = loss or dict(type='KeypointMSELoss', use_target_weight=True)
+        loss = loss or dict(type='SeparableMSELoss', use_target_weight=True)
         super().__init__(
             in_channels=in_channels,
             out_channels=out_channels,
@@ -101,7 +103,8 @@ class SRHead(HeatmapHead):
 
         Args:
             feats: Features, the last one in shape (B, C, h, w).
-            batch_data_samples: B samples with heatmaps (K, H, W) and keypoint
+            batch_data_samples: B samples with heatmaps (K, H, W), or keypoint
+                labels (1, K, 2) of which the decoder makes them, and keypoint
                 weights (1, K).
             train_cfg: ``compute_acc=False`` leaves the accuracy out.
 
@@ -109,13 +112,14 @@ class SRHead(HeatmapHead):
             ``loss_kpt`` and ``acc_pose``.
         """
         heatmaps = self.forward(feats)
-        targets, weights = stack_targets(batch_data_samples)
-        check_keypoints(
-            type(self).__name__, 'the data', targets.shape[1],
-            self.out_channels)
-        check_heatmap_size(
-            type(self).__name__, heatmaps, self.sr_block.upscale_factor,
-            targets.shape[-2:])
+        owner = type(self).__name__
+        targets, weights = gather_targets(
+            owner, batch_data_samples, self.decoder,
+            isinstance(self.loss_module, SeparableMSELoss))
+        check_keypoints(owner, 'the data', targets.shape[1],
+                        self.out_channels)
+        check_heatmap_size(owner, heatmaps, self.sr_block.upscale_factor,
+                           targets.shape[-2:])
         losses = dict(loss_kpt=self.loss_module(heatmaps, targets, weights))
         if (train_cfg or {}).get('compute_acc', True):
             losses['acc_pose'] = pose_pck_accuracy(heatmaps, targets,

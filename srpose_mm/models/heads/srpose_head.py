@@ -1,19 +1,20 @@
 from typing import List, Optional, Sequence, Tuple
 
-import torch.nn.functional as F
 from mmpose.models.heads import HeatmapHead
 from mmpose.registry import MODELS
 from mmpose.utils.typing import InstanceList, OptConfigType, OptSampleList
 from torch import Tensor, nn
 
 from ..layers import SRBlock
+from ..losses import SeparableMSELoss
 from ..utils import (
     check_channels,
     check_heatmap_size,
     check_keypoints,
     check_level_channels,
+    gather_targets,
+    pool_targets,
     pose_pck_accuracy,
-    stack_targets,
 )
 
 EMBED_CHANNELS = (16, 8, 4, 4)
@@ -44,7 +45,8 @@ class SRPoseHead(HeatmapHead):
         kernel_sizes: Size of the predictor's convolution, by level. ``None``
             is 11 - 2 * (n - i).
         loss: Config of the loss of one map; ``None`` is
-            :class:`KeypointMSELoss` with target weights.
+            :class:`SeparableMSELoss` with target weights. All others get
+            dense targets.
         loss_weights: Weight of the loss of lr and of each level's map, n + 1
             numbers. ``None`` is 1e-4 for lr and 1 for the others.
         decoder: Config of the codec.
@@ -53,7 +55,8 @@ class SRPoseHead(HeatmapHead):
 
     Raises:
         ValueError: If the numbers of levels differ, the features' channels
-            are not ``in_channels`` or the last map has not the codec's size.
+            are not ``in_channels``, the last map has not the codec's size, or
+            the data holds keypoints and no decoder makes heatmaps of them.
 
     Source: "Lightweight Super-Resolution Head for Human Pose Estimation",
     section 3.3.
@@ -75,7 +78,7 @@ class SRPoseHead(HeatmapHead):
             out_channels=out_channels,
             deconv_out_channels=None,
             final_layer=None,
-            loss=loss or dict(type='KeypointMSELoss', use_target_weight=True),
+            loss=loss or dict(type='SeparableMSELoss', use_target_weight=True),
             decoder=decoder,
             init_cfg=init_cfg)
         levels = len(in_channels)
@@ -114,6 +117,10 @@ class SRPoseHead(HeatmapHead):
             type(self).__name__, feats[1:], self.in_channels)
         return self.sr_blocks[-1](feats[-1])
 
+    def drop_training_blocks(self) -> None:
+        """Keep the last SR block only, which is all that inference needs."""
+        self.sr_blocks = self.sr_blocks[-1:]
+
     def forward_levels(self, feats: Tuple[Tensor, ...]) -> List[Tensor]:
         """Heatmaps of every level, coarse to fine.
 
@@ -140,7 +147,8 @@ class SRPoseHead(HeatmapHead):
 
         Args:
             feats: The neck's outputs, lr in shape (B, K, h_0, w_0) first.
-            batch_data_samples: B samples with heatmaps (K, H, W) and keypoint
+            batch_data_samples: B samples with heatmaps (K, H, W), or keypoint
+                labels (1, K, 2) of which the decoder makes them, and keypoint
                 weights (1, K).
             train_cfg: ``compute_acc=False`` leaves the accuracy out.
 
@@ -149,10 +157,12 @@ class SRPoseHead(HeatmapHead):
             finest map, ``acc_pose``.
         """
         maps = self.forward_levels(feats)
-        targets, weights = stack_targets(batch_data_samples)
         owner = type(self).__name__
-        for what, tensor in dict(neck=feats[0], data=targets).items():
-            check_keypoints(owner, f'the {what}', tensor.shape[1],
+        targets, weights = gather_targets(
+            owner, batch_data_samples, self.decoder,
+            isinstance(self.loss_module, SeparableMSELoss))
+        for what, item in dict(neck=feats[0], data=targets).items():
+            check_keypoints(owner, f'the {what}', item.shape[1],
                             self.out_channels)
         self._check_size(maps[-1], targets.shape[-2:])
         names = ['loss_lr', *(f'loss_kpt_{i}' for i in range(len(maps) - 1))]
@@ -161,7 +171,7 @@ class SRPoseHead(HeatmapHead):
         for name, heatmaps, weight in zip(names, maps, self.loss_weights):
             size = tuple(heatmaps.shape[-2:])
             if size not in pooled:
-                pooled[size] = F.adaptive_avg_pool2d(targets, size)
+                pooled[size] = pool_targets(targets, size)
             losses[name] = weight * self.loss_module(heatmaps, pooled[size],
                                                      weights)
         if (train_cfg or {}).get('compute_acc', True):

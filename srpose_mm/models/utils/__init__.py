@@ -4,10 +4,12 @@ from .checks import (
     check_keypoints,
     check_level_channels,
 )
+from .fuse import fuse_for_inference
 from .pck_accuracy import pose_pck_accuracy
-from .targets import stack_targets
+from .targets import gather_people, gather_targets, pool_targets
 
 __all__ = [
     'check_channels', 'check_heatmap_size', 'check_keypoints',
-    'check_level_channels', 'pose_pck_accuracy', 'stack_targets'
+    'check_level_channels', 'fuse_for_inference', 'gather_people',
+    'gather_targets', 'pool_targets', 'pose_pck_accuracy'
 ]

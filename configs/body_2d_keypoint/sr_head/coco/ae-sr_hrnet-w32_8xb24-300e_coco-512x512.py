@@ -10,6 +10,7 @@ codec = dict(
     input_size=(512, 512),
     heatmap_size=(512, 512),
     sigma=8,
+    target='keypoints',
     decode_nms_kernel=11,
     decode_topk=30,
     decode_center_shift=0.0,

@@ -6,10 +6,16 @@ custom_imports = dict(imports=['srpose_mm'], allow_failed_imports=False)
 
 # codec settings
 codec = dict(
-    type='SRHeatmap', input_size=(256, 256), heatmap_size=(256, 256), sigma=8)
+    type='SRHeatmap',
+    input_size=(256, 256),
+    heatmap_size=(256, 256),
+    sigma=8,
+    target='keypoints')
 
 # model settings
-model = dict(head=dict(type='SRHead', decoder=codec))
+model = dict(
+    head=dict(
+        type='SRHead', loss=dict(type='SeparableMSELoss'), decoder=codec))
 
 # pipelines
 train_pipeline = _base_.train_pipeline

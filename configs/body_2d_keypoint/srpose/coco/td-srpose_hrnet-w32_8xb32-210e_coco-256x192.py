@@ -13,5 +13,5 @@ model = dict(
         type='SRPoseHead',
         in_channels=(256, 128, 64, 32),
         out_channels=17,
-        loss=dict(type='KeypointMSELoss', use_target_weight=True),
+        loss=dict(type='SeparableMSELoss', use_target_weight=True),
         decoder=_base_.codec))

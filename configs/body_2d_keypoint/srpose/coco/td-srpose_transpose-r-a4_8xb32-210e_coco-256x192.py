@@ -15,5 +15,5 @@ model = dict(
         type='SRPoseHead',
         in_channels=(256, 128),
         out_channels=17,
-        loss=dict(type='KeypointMSELoss', use_target_weight=True),
+        loss=dict(type='SeparableMSELoss', use_target_weight=True),
         decoder=_base_.codec))

@@ -16,5 +16,5 @@ model = dict(
         type='SRPoseHead',
         in_channels=(256, 128, 64, 32),
         out_channels=14,
-        loss=dict(type='KeypointMSELoss', use_target_weight=True),
+        loss=dict(type='SeparableMSELoss', use_target_weight=True),
         decoder=_base_.codec))

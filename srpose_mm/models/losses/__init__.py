@@ -1,0 +1,3 @@
+from .separable_mse_loss import SeparableMSELoss
+
+__all__ = ['SeparableMSELoss']

@@ -1,0 +1,121 @@
+from typing import Iterator, Optional, Tuple, Union
+
+import torch
+from mmpose.models.losses import KeypointMSELoss
+from mmpose.registry import MODELS
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from srpose_mm.codecs.utils import SeparableHeatmaps
+
+# Cells that are worked on at once: 16 MB of float32.
+CHUNK = 2**22
+
+
+@MODELS.register_module()
+class SeparableMSELoss(KeypointMSELoss):
+    """:class:`KeypointMSELoss` that needs no dense target.
+
+    Of a :class:`SeparableHeatmaps` target, forward and backward read the
+    prediction and the profiles, and the gradient is the only array of the
+    prediction's size. The loss is summed in float32 at least; the gradient
+    has the prediction's dtype. With a dense target this is
+    :class:`KeypointMSELoss`.
+
+    Args:
+        use_target_weight: Taken for configs of :class:`KeypointMSELoss`. As
+            there, weights count wherever they are given.
+        skip_empty_channel: Whether maps without a non-zero target are left
+            out.
+        loss_weight: Weight of the loss.
+
+    Raises:
+        ValueError: If the shapes of a separable target, of its weights and of
+            the prediction differ, or if it comes with a pixel mask.
+    """
+
+    def forward(self,
+                output: Tensor,
+                target: Union[Tensor, SeparableHeatmaps],
+                target_weights: Optional[Tensor] = None,
+                mask: Optional[Tensor] = None) -> Tensor:
+        """Mean over all cells of the weighted squared error.
+
+        Args:
+            output: Predicted heatmaps in shape (B, K, H, W).
+            target: Target heatmaps in the same shape.
+            target_weights: Weights in shape (B, K); dense targets also take
+                (B, K, H, W). ``None`` weighs all alike.
+            mask: Cells that count, in shape (B, 1, H, W) or (B, K, H, W); for
+                dense targets only.
+
+        Returns:
+            The loss, a scalar.
+        """
+        if isinstance(target, Tensor):
+            return super().forward(output, target, target_weights, mask)
+        self._check(output, target, target_weights, mask)
+        errors = _SquaredError.apply(output, target.rows, target.columns)
+        if target_weights is not None:
+            errors = errors * target_weights
+        if self.skip_empty_channel:
+            errors = errors * ~target.empty()
+        return errors.sum() / output.numel() * self.loss_weight
+
+    def _check(self, output: Tensor, target: SeparableHeatmaps,
+               target_weights: Optional[Tensor],
+               mask: Optional[Tensor]) -> None:
+        """Check what a separable target comes with."""
+        owner = type(self).__name__
+        if output.shape != target.shape:
+            raise ValueError(
+                f'{owner}: expected output of the target\'s shape '
+                f'{tuple(target.shape)}, got {tuple(output.shape)}')
+        if target_weights is not None and (
+                target_weights.shape != output.shape[:2]):
+            raise ValueError(
+                f'{owner}: expected target_weights in shape (B, K), '
+                f'{tuple(output.shape[:2])}, got '
+                f'{tuple(target_weights.shape)}; weights of single cells '
+                'need target.dense()')
+        if mask is not None:
+            raise ValueError(
+                f'{owner}: expected no mask with a separable target, got one '
+                f'in shape {tuple(mask.shape)}; a mask needs target.dense()')
+
+
+class _SquaredError(torch.autograd.Function):
+    """Squared error of each map, summed over its cells.
+
+    Nothing but the arguments is kept for the backward, which computes the
+    differences anew: reading the prediction again is cheaper than storing
+    and reading them.
+
+    Shapes: output (B, K, H, W), rows (B, K, H), columns (B, K, W) -> (B, K).
+    """
+
+    @staticmethod
+    def forward(ctx, output: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        ctx.save_for_backward(output, rows, columns)
+        return torch.cat([
+            torch.addcmul(*part, value=-1).square_().sum(dim=(2, 3))
+            for part in _chunks(output, rows[..., None], columns[:, :, None])
+        ])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_errors: Tensor) -> Tuple[Tensor, None, None]:
+        output, rows, columns = ctx.saved_tensors
+        gradient = torch.empty_like(output)
+        for *part, factors, out in _chunks(output, rows[..., None],
+                                           columns[:, :, None],
+                                           2 * grad_errors[..., None, None],
+                                           gradient):
+            torch.addcmul(*part, value=-1, out=out).mul_(factors)
+        return gradient, None, None
+
+
+def _chunks(output: Tensor, *others: Tensor) -> Iterator[Tuple[Tensor, ...]]:
+    """Split tensors along B into parts of about ``CHUNK`` cells."""
+    samples = max(1, CHUNK // output[0].numel())
+    return zip(*(tensor.split(samples) for tensor in (output, *others)))
