@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 from typing import Dict, List, Optional
 
-from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmpose.structures import PoseDataSample
 from torch import Tensor
@@ -34,7 +33,6 @@ def loader_throughput(systems: Dict[str, System], workers: int, rounds: int,
     Returns:
         A figure in samples/s and one in bytes for each system.
     """
-    init_default_scope('mmpose')
     with tempfile.TemporaryDirectory() as folder:
         root = data_root or make_toy_dataset(
             folder, num_train=num_images, num_val=1, image_size=(640, 480))

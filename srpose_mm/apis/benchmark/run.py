@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Union
 
 import torch
+from mmengine.registry import init_default_scope
 from rich.console import Console
 from rich.progress import track
 
@@ -49,6 +50,7 @@ def benchmark(measures: Optional[Sequence[str]] = None,
                 f'benchmark: expected {name} to be positive, got {value}')
     if device is None:
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    init_default_scope('mmpose')
     tasks = _tasks(rounds, batch, torch.device(device), data_root)
     figures = []
     for name in track(

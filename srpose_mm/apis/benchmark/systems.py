@@ -5,9 +5,9 @@ from typing import Dict, List, NamedTuple, Tuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.dataset import Compose
-from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
@@ -71,7 +71,6 @@ class System(NamedTuple):
     def samples(self, batch: int,
                 device: torch.device) -> List[PoseDataSample]:
         """Samples with targets of random keypoints, as a loader gives them."""
-        init_default_scope('mmpose')
         pack = Compose(self.cfg.train_dataloader.dataset.pipeline[-2:])
         rng = np.random.default_rng(0)
         width, height = self.input_size
@@ -127,4 +126,5 @@ def _use(cfg: Config, codec: dict) -> None:
 
 def _plain_forward(block: SRBlock, x: Tensor) -> Tensor:
     """The forward pass in the memory layout that the features have."""
-    return block.pixel_shuffle(block.predictor(block.keypoint_encoder(x)))
+    squares = block.predictor(block.keypoint_encoder(x))
+    return F.pixel_shuffle(squares, block.upscale_factor)

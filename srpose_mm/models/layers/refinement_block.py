@@ -1,5 +1,6 @@
 from typing import Optional
 
+import torch
 from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -44,4 +45,10 @@ class RefinementBlock(BaseModule):
     def forward(self, x: Tensor) -> Tensor:
         """Features (B, C, H, W) to features of the same shape."""
         y = self.pwconv1(self.norm(self.dwconv(x)))
-        return x + self.pwconv2(self.act(y))
+        if y.is_contiguous(memory_format=torch.channels_last):
+            # On CPUs GELU runs over four times as fast where the tensor's
+            # dimensions have the order of its memory.
+            y = self.act(y.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        else:
+            y = self.act(y)
+        return x + self.pwconv2(y)

@@ -59,7 +59,6 @@ class SRBlock(BaseModule):
             kernel_size,
             padding=kernel_size // 2,
             groups=out_channels)
-        self.pixel_shuffle = nn.PixelShuffle(upscale_factor)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (B, C, H, W) to heatmaps (B, K, r * H, r * W)."""
@@ -67,4 +66,17 @@ class SRBlock(BaseModule):
         if x.device.type == 'cpu':
             # Grouped convolutions run three times as fast in this layout.
             x = x.contiguous(memory_format=torch.channels_last)
-        return self.pixel_shuffle(self.predictor(x))
+        return self._shuffle_pixels(self.predictor(x))
+
+    def _shuffle_pixels(self, x: Tensor) -> Tensor:
+        """Squares (B, K * r * r, H, W) to maps (B, K, r * H, r * W).
+
+        As :class:`nn.PixelShuffle`, which keeps maps channels last where the
+        features are: decoding and losses read plain maps faster.
+        """
+        batch, channels, height, width = x.shape
+        r = self.upscale_factor
+        keypoints = channels // r**2
+        x = x.view(batch, keypoints, r, r, height, width)
+        x = x.permute(0, 1, 4, 2, 5, 3)
+        return x.reshape(batch, keypoints, r * height, r * width)
