@@ -72,7 +72,7 @@ def draw_figures(figures: List[Figure], path: Union[str, Path],
             label=None if name in drawn else name)
         drawn.add(name)
         axes.annotate(
-            f'{ratio:.2g}', (ratio, place),
+            f'{ratio:.0f}' if ratio >= 10 else f'{ratio:.2g}', (ratio, place),
             xytext=(3 if ratio >= 1 else -3, 0),
             textcoords='offset points',
             ha='left' if ratio >= 1 else 'right',
