@@ -99,6 +99,21 @@ def test_make_toy_dataset(tmp_path):
     assert len(list((tmp_path / 'toy' / 'images').iterdir())) == 2
 
 
+def test_a_swapped_head_trains(toy_coco, tmp_path):
+    """From the name of a stock config to a trained model."""
+    output = mim('run', 'srpose_mm', 'swap_head',
+                 'td-hm_mobilenetv2_8xb64-210e_coco-256x192', '--scheme',
+                 'srpose', '--out', 'mine.py', cwd=tmp_path)
+    assert 'config written to mine.py' in output
+    cells = [cell.strip() for cell in output.split('after')[1].split('|')]
+    assert cells[1:4] == ['SRPoseNeck', 'SRPoseHead', '192x256']
+    output = mim('train', 'mmpose', 'mine.py', '--work-dir', 'work',
+                 *options(toy_coco, **{'model.backbone.init_cfg': 'None'}),
+                 cwd=tmp_path)
+    assert metric(output, 'loss_kpt_3') > 0
+    assert 0 <= metric(output, 'coco/AP') <= 1
+
+
 def test_search(tmp_path):
     output = mim('search', 'srpose_mm', '--valid-config', cwd=tmp_path)
     assert 'td-srpose_res50_8xb32-210e_coco-256x192' in output

@@ -5,11 +5,9 @@ from typing import Dict, Tuple
 
 import torch
 from mmpose.registry import MODELS
-from torch import Tensor
 
 from .checkpoint_facts import HEAD, HeadFacts, Shapes, read_head
-
-StateDict = Dict[str, Tensor]
+from .safe_checkpoint import StateDict
 
 # Layers of the authors' heads, and where they are in this package.
 LAYERS = {

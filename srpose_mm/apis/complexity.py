@@ -1,17 +1,17 @@
 import copy
 from pathlib import Path
-from typing import Any, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
 
 import torch
 from mmengine.config import Config
-from mmengine.hub import get_config
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 from tabulate import tabulate
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-ConfigLike = Union[str, Path, Config]
+from .load_config import ConfigLike, load_config, type_name
+
 Size = Optional[Tuple[int, int]]
 
 
@@ -77,7 +77,8 @@ def complexity(config: ConfigLike, input_size: Size = None) -> Complexity:
 
     Args:
         config: A config, its file, or a name such as ``'mmpose::body_2d_...'``
-            for one that an installed package brings.
+            for one that an installed package brings; of MMPose's model zoo
+            the bare name is enough.
         input_size: (width, height) of the image, in px; ``None`` takes that
             of the config's codec.
 
@@ -89,7 +90,7 @@ def complexity(config: ConfigLike, input_size: Size = None) -> Complexity:
         ValueError: If the config has no model, or no codec to tell the
             size of the input.
     """
-    cfg = _load(config)
+    cfg = load_config(config, 'complexity')
     width, height = _input_size(cfg, input_size)
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     model_cfg = copy.deepcopy(cfg.model)
@@ -121,14 +122,14 @@ def reported_in_paper(config: ConfigLike,
         The numbers; ``None`` if the paper has none for this backbone, head,
         input size and number of keypoints.
     """
-    cfg = _load(config)
+    cfg = load_config(config, 'complexity')
     model = cfg.model
     head = model.get('head') or {}
-    kind, size = KINDS.get(_name(model), (None, None))
+    kind, size = KINDS.get(type_name(model), (None, None))
     keypoints = head.get('out_channels', head.get('num_keypoints'))
     if _input_size(cfg, input_size) != size or keypoints != 17:
         return None
-    scheme = HEADS.get(_name(head))
+    scheme = HEADS.get(type_name(head))
     return PAPER.get((_backbone_name(model.backbone), scheme, kind))
 
 
@@ -146,7 +147,7 @@ def complexity_report(configs: List[ConfigLike],
     """
     report = []
     for config in configs:
-        cfg = _load(config)
+        cfg = load_config(config, 'complexity')
         name = cfg.filename if isinstance(config, Config) else config
         reported = reported_in_paper(cfg, input_size)
         report.append(
@@ -183,15 +184,9 @@ def format_report(report: List[dict]) -> str:
     return f'{table}\n* reported in arXiv 2307.16765, not measured'
 
 
-def _name(cfg: dict) -> str:
-    """The class that a config asks for, without its scope."""
-    kind = cfg.get('type', '')
-    return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
-
-
 def _backbone_name(cfg: dict) -> Optional[str]:
     """The name that the paper has for a backbone."""
-    name = _name(cfg)
+    name = type_name(cfg)
     if name == 'ResNet':
         return f'ResNet-{cfg.depth}'
     if name == 'TransPose' and cfg.get('depth', 50) == 50:
@@ -203,23 +198,6 @@ def _backbone_name(cfg: dict) -> Optional[str]:
             ('HRFormer', 32): 'HRFormer-S'
         }.get((name, size))
     return None
-
-
-def _load(config: ConfigLike) -> Config:
-    if isinstance(config, Config):
-        cfg = config
-    elif '::' in str(config):
-        cfg = get_config(str(config))
-    elif Path(config).is_file():
-        cfg = Config.fromfile(config)
-    else:
-        raise FileNotFoundError(
-            'complexity: expected config to be a config file or a name such '
-            f'as mmpose::PATH, got {str(config)!r}, where there is no file')
-    if 'model' not in cfg:
-        raise ValueError('complexity: expected a config with a model, got '
-                         f'one with {sorted(cfg)}')
-    return cfg
 
 
 def _input_size(cfg: Config, input_size: Size) -> Tuple[int, int]:

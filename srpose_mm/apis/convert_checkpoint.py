@@ -1,20 +1,24 @@
-import os
-import re
-import tempfile
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 
-import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmpose.registry import MODELS
-from torch import Tensor
 
 from ..version import __version__
 from .checkpoint_facts import HEAD, HeadFacts, Shapes, guess_backbone
-from .checkpoint_keys import OURS, StateDict, our_key, to_our_keys
+from .checkpoint_keys import OURS, our_key, to_our_keys
+from .safe_checkpoint import (
+    StateDict,
+    check_input,
+    check_out,
+    dense_tensors,
+    load_checkpoint,
+    write_checkpoint,
+)
 
+OWNER = 'convert_checkpoint'
 BACKBONE = 'backbone.'
 CONFIGS = Path(__file__).resolve().parents[1] / '.mim' / 'configs'
 
@@ -106,14 +110,13 @@ def convert_checkpoint(
             the wrong shape; names the file and the keys.
     """
     path = Path(checkpoint)
-    if not path.is_file():
-        raise FileNotFoundError('convert_checkpoint: expected checkpoint to '
-                                f'be a file, got {str(path)!r}')
+    check_input(path, OWNER)
     if out is not None:
-        _check_out(path, Path(out))
-    owner = f'convert_checkpoint: {path}'
-    contents = _load(path)
-    tensors = _state_dict_of(contents, owner)
+        check_out(Path(out), dict(checkpoint=path), OWNER)
+    owner = f'{OWNER}: {path}'
+    contents = load_checkpoint(path, OWNER)
+    tensors = dense_tensors(contents, owner,
+                            'a checkpoint of the authors\' code')
     kept = {k: v for k, v in tensors.items() if k.startswith((BACKBONE, HEAD))}
     state_dict, head = to_our_keys(kept, owner)
     shapes = _shapes_of(state_dict)
@@ -133,61 +136,9 @@ def convert_checkpoint(
             backbone=conversion.backbone,
             configs=conversion.configs,
             **head._asdict())
-        _write(Path(out), dict(state_dict=state_dict, meta=meta))
+        write_checkpoint(
+            Path(out), dict(state_dict=state_dict, meta=meta), OWNER)
     return conversion
-
-
-def _check_out(checkpoint: Path, out: Path) -> None:
-    """Refuse what cannot be written before the work begins."""
-    if not out.parent.is_dir():
-        raise FileNotFoundError(
-            'convert_checkpoint: expected the folder of out to be there, got '
-            f'{str(out)!r}; make it')
-    if out.is_dir() or (out.exists() and out.samefile(checkpoint)):
-        raise ValueError(
-            'convert_checkpoint: expected out to be a file other than the '
-            f'checkpoint, got {str(out)!r}; choose another name')
-
-
-def _load(path: Path) -> Dict[str, Any]:
-    """Contents of a file that may be corrupt or hostile."""
-    with path.open('rb') as stream:
-        try:
-            contents = torch.load(
-                stream, map_location='cpu', weights_only=True)
-        # A broken pickle can fail in any way.
-        except Exception as err:
-            # torch's whole message recommends to load the file unsafely.
-            reason = re.search(r'Unsupported[\w :]*[\w.]*', str(err))
-            reason = reason.group() if reason else type(err).__name__
-            raise ValueError(
-                f'convert_checkpoint: {path}: expected a checkpoint of '
-                'tensors and plain values, got a file that is damaged or '
-                f'could run code ({reason}); get it anew from a source you '
-                'trust') from err
-    if not isinstance(contents, dict) or not isinstance(
-            contents.get('state_dict'), dict):
-        found = list(contents)[:3] if isinstance(contents, dict) else type(
-            contents).__name__
-        raise ValueError(
-            f'convert_checkpoint: {path}: expected a dict with a state_dict, '
-            f'got {found}; save the weights as dict(state_dict=...)')
-    return contents
-
-
-def _state_dict_of(contents: Dict[str, Any], owner: str) -> StateDict:
-    """The state dict, in which everything is a plain tensor."""
-    state_dict = {}
-    for key, value in contents['state_dict'].items():
-        if (not isinstance(key, str) or not isinstance(value, Tensor)
-                or value.layout != torch.strided or value.is_quantized
-                or value.device.type != 'cpu'):
-            raise ValueError(
-                f'{owner}: expected state_dict to map names to dense tensors, '
-                f'got {type(value).__name__} for {key!r}; give a checkpoint '
-                'of the authors\' code')
-        state_dict[key] = value.detach()
-    return state_dict
 
 
 def _shapes_of(state_dict: StateDict) -> Shapes:
@@ -231,16 +182,3 @@ def _package_models() -> Dict[str, Config]:
         if '_base_' not in path.parts:
             models[path.stem] = Config.fromfile(path).model
     return models
-
-
-def _write(out: Path, contents: dict) -> None:
-    """Write a checkpoint in one step: all of it or nothing."""
-    with tempfile.TemporaryDirectory(
-            prefix='.convert_', dir=out.parent) as folder:
-        temporary = Path(folder) / out.name
-        try:
-            torch.save(contents, temporary)
-        except RuntimeError as err:
-            raise OSError(f'convert_checkpoint: cannot write {out}, for '
-                          f'example for lack of space: {err}') from err
-        os.replace(temporary, out)

@@ -1,0 +1,135 @@
+"""Read and write checkpoint files without trust and without halves."""
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any, Dict
+
+import torch
+from torch import Tensor
+
+StateDict = Dict[str, Tensor]
+
+
+def check_input(checkpoint: Path, owner: str) -> None:
+    """Refuse a checkpoint that is not there.
+
+    Args:
+        checkpoint: The file to read.
+        owner: What messages of errors start with.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    if not checkpoint.is_file():
+        raise FileNotFoundError(f'{owner}: expected checkpoint to be a file, '
+                                f'got {str(checkpoint)!r}')
+
+
+def check_out(out: Path, sources: Dict[str, Path], owner: str) -> None:
+    """Refuse what cannot be written before the work begins.
+
+    Args:
+        out: The file to write.
+        sources: Files that are read, which it must not replace, by what they
+            are called.
+        owner: What messages of errors start with.
+
+    Raises:
+        FileNotFoundError: If there is no folder to write to.
+        ValueError: If ``out`` is a folder or one of the sources.
+    """
+    if not out.parent.is_dir():
+        raise FileNotFoundError(
+            f'{owner}: expected the folder of out to be there, got '
+            f'{str(out)!r}; make it')
+    replaced = any(
+        out.exists() and out.samefile(source) for source in sources.values())
+    if out.is_dir() or replaced:
+        others = ''.join(f' other than the {what}' for what in sources)
+        raise ValueError(f'{owner}: expected out to be a file{others}, got '
+                         f'{str(out)!r}; choose another name')
+
+
+def load_checkpoint(path: Path, owner: str) -> Dict[str, Any]:
+    """Contents of a file that may be corrupt or hostile.
+
+    Args:
+        path: The file. Only tensors and plain values are read from it.
+        owner: What messages of errors start with.
+
+    Returns:
+        The contents, in which ``state_dict`` is a dict.
+
+    Raises:
+        ValueError: If the file is damaged, holds anything else or has no
+            state dict.
+    """
+    with path.open('rb') as stream:
+        try:
+            contents = torch.load(
+                stream, map_location='cpu', weights_only=True)
+        # A broken pickle can fail in any way.
+        except Exception as err:
+            # torch's whole message recommends to load the file unsafely.
+            reason = re.search(r'Unsupported[\w :]*[\w.]*', str(err))
+            reason = reason.group() if reason else type(err).__name__
+            raise ValueError(
+                f'{owner}: {path}: expected a checkpoint of '
+                'tensors and plain values, got a file that is damaged or '
+                f'could run code ({reason}); get it anew from a source you '
+                'trust') from err
+    if not isinstance(contents, dict) or not isinstance(
+            contents.get('state_dict'), dict):
+        found = list(contents)[:3] if isinstance(contents, dict) else type(
+            contents).__name__
+        raise ValueError(
+            f'{owner}: {path}: expected a dict with a state_dict, '
+            f'got {found}; save the weights as dict(state_dict=...)')
+    return contents
+
+
+def dense_tensors(contents: Dict[str, Any], owner: str,
+                  wanted: str) -> StateDict:
+    """The state dict, in which everything is a plain tensor.
+
+    Args:
+        contents: What :func:`load_checkpoint` gives.
+        owner: What messages of errors start with.
+        wanted: The checkpoint that is asked for instead.
+
+    Raises:
+        ValueError: If something is not; names it.
+    """
+    state_dict = {}
+    for key, value in contents['state_dict'].items():
+        if (not isinstance(key, str) or not isinstance(value, Tensor)
+                or value.layout != torch.strided or value.is_quantized
+                or value.device.type != 'cpu'):
+            raise ValueError(
+                f'{owner}: expected state_dict to map names to dense tensors, '
+                f'got {type(value).__name__} for {key!r}; give {wanted}')
+        state_dict[key] = value.detach()
+    return state_dict
+
+
+def write_checkpoint(out: Path, contents: dict, owner: str) -> None:
+    """Write a checkpoint in one step: all of it or nothing.
+
+    Args:
+        out: The file to write or replace.
+        contents: What to write.
+        owner: What messages of errors start with.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    with tempfile.TemporaryDirectory(
+            prefix='.convert_', dir=out.parent) as folder:
+        temporary = Path(folder) / out.name
+        try:
+            torch.save(contents, temporary)
+        except RuntimeError as err:
+            raise OSError(f'{owner}: cannot write {out}, for '
+                          f'example for lack of space: {err}') from err
+        os.replace(temporary, out)

@@ -1,0 +1,3 @@
+from .refusal import SwapRefused
+
+__all__ = ['SwapRefused']

@@ -1,0 +1,137 @@
+"""Codecs of swapped configs and what a user can choose about the head."""
+import numpy as np
+import pytest
+from mmengine.config import Config
+from mmpose.registry import KEYPOINT_CODECS, TRANSFORMS
+
+from srpose_mm.apis import swap_head
+
+RES50 = 'td-hm_res50_8xb64-210e_coco-256x192'
+UDP = 'cspnext-tiny_udp_8xb256-210e_coco-256x192'
+RTMPOSE = 'rtmpose-t_8xb256-420e_coco-256x192'
+AE = 'ae_hrnet-w32_8xb24-300e_coco-512x512'
+
+
+def test_codec_of_msra():
+    """8 cells at full size are 2 at a quarter; unbiased and DARK stay."""
+    assert swap_head(RES50).codec == dict(
+        type='SRHeatmap',
+        input_size=(192, 256),
+        heatmap_size=(192, 256),
+        sigma=8,
+        target='keypoints')
+    dark = swap_head('td-hm_res50_dark-8xb64-210e_coco-256x192').codec
+    assert dark.unbiased is True and dark.refine == 'dark'
+    assert 'use_udp' not in dark
+
+
+def test_codec_of_udp():
+    codec = swap_head(UDP).codec
+    assert codec.use_udp is True and codec.unbiased is True
+    assert codec.refine == 'dark'
+
+
+def test_combined_maps_become_one_a_keypoint():
+    cfg = swap_head('td-hm_hrnet-w32_udp-regress-8xb64-210e_coco-256x192')
+    assert cfg.model.head.out_channels == 17
+    assert cfg.model.head.loss.type == 'SeparableMSELoss'
+    assert cfg.model.test_cfg.flip_mode == 'heatmap'
+
+
+def test_losses_of_heatmaps_stay():
+    wing = 'td-hm_hrnetv2-w18_awing-8xb64-60e_wflw-256x256'
+    assert swap_head(wing).model.head.loss.type == 'AdaptiveWingLoss'
+    assert swap_head(RTMPOSE).model.head.loss == dict(
+        type='SeparableMSELoss', use_target_weight=True)
+
+
+def test_associative_embedding():
+    """The decoder's maps are resized ones; sigma is that of the targets."""
+    cfg = swap_head(AE)
+    assert cfg.model.head.type == 'SRAssociativeEmbeddingHead'
+    assert cfg.model.head.upscale_factor == 4
+    assert cfg.codec.sigma == 8
+    assert cfg.codec.heatmap_size == (512, 512)
+    assert cfg.model.test_cfg.restore_heatmap_size is False
+    assert cfg.train_pipeline == cfg.train_dataloader.dataset.pipeline
+    assert [step.type for step in cfg.train_pipeline][3:5] == [
+        'GenerateTarget', 'BottomupGetHeatmapMask'
+    ]
+    with pytest.raises(ValueError, match='no refine for associative embedd'):
+        swap_head(AE, refine='dark')
+
+
+def test_options():
+    cfg = swap_head(
+        RES50, heatmap_size=(96, 128), refine='none', unbiased=True,
+        embed_channels=2)
+    assert cfg.model.head.upscale_factor == 2
+    assert cfg.model.head.embed_channels == 2
+    assert cfg.codec == dict(
+        type='SRHeatmap',
+        input_size=(192, 256),
+        heatmap_size=(96, 128),
+        sigma=4,
+        target='keypoints',
+        unbiased=True,
+        refine='none')
+    cfg = swap_head(RES50, 'srpose', upscale_factor=2, sigma=3,
+                    embed_channels=(8, 8, 2, 2))
+    assert cfg.codec.heatmap_size == (96, 128) and cfg.codec.sigma == 3
+    assert cfg.model.head.upscale_factors == (8, 4, 2, 2)
+    assert cfg.model.head.embed_channels == (8, 8, 2, 2)
+    assert swap_head(
+        RES50, 'srpose', embed_channels=4).model.head.embed_channels == (
+            4, 4, 4, 4)
+
+
+@pytest.mark.parametrize('options, message', [
+    (dict(heatmap_size=(96, 128), upscale_factor=2),
+     r'or upscale_factor, got both, \(96, 128\) and 2; leave one out'),
+    (dict(heatmap_size=(100, 128)),
+     r'multiple of the features\' 48x64 .*got \(100, 128\); choose for ex'
+     r'ample \(96, 128\)'),
+    (dict(upscale_factor=0), 'positive whole number, got 0'),
+    (dict(scheme='simple'),
+     r'scheme to be one of \(\'sr\', \'srpose\'\), got \'simple\''),
+])
+def test_wrong_options(options, message):
+    with pytest.raises(ValueError, match=f'swap_head: expected .*{message}'):
+        swap_head(RES50, **options)
+
+
+def test_unknown_options_and_files():
+    with pytest.raises(TypeError, match='kernel'):
+        swap_head(RES50, kernel=9)
+    with pytest.raises(FileNotFoundError, match='swap_head: expected config '
+                       '.* model zoo, got \'td-hm_res51\''):
+        swap_head('td-hm_res51')
+    with pytest.raises(ValueError, match='with a model, got one with'):
+        swap_head(Config(dict(codec=dict())))
+
+
+@pytest.mark.parametrize('name', [RES50, UDP], ids=['MSRA', 'UDP'])
+@pytest.mark.parametrize('factor', [1, 4])
+def test_round_trip(name, factor):
+    """From the image through crop, targets and decoding and back."""
+    cfg = swap_head(name, unbiased=True, refine='dark', upscale_factor=factor)
+    crop, = (step for step in cfg.train_pipeline
+             if step.type == 'TopdownAffine')
+    assert crop.get('use_udp', False) is (name == UDP)
+    codec = KEYPOINT_CODECS.build(dict(cfg.codec, target='heatmaps'))
+    center, scale = np.array([[211.3, 140.8]]), np.array([[150., 200.]])
+    keypoints = center + scale * np.random.uniform(-.4, .4, (1, 200, 2))
+    sample = TRANSFORMS.build(crop)(
+        dict(
+            img=np.zeros((300, 400, 3), np.uint8),
+            bbox_center=center,
+            bbox_scale=scale,
+            keypoints=keypoints))
+    encoded = codec.encode(sample['transformed_keypoints'])
+    decoded, _ = codec.decode(encoded['heatmaps'])
+    # As TopdownPoseEstimator.add_pred_to_datasample does.
+    found = (decoded / sample['input_size'] * sample['input_scale'] +
+             sample['input_center'] - 0.5 * sample['input_scale'])
+    error = np.linalg.norm(found - keypoints, axis=-1).mean()
+    # In image px; a px of the crop has 0.78 of them.
+    assert error < 1e-2
