@@ -38,11 +38,13 @@ class SRHeatmap(MSRAHeatmap):
 
     With equal settings it encodes and decodes as :class:`MSRAHeatmap`, whose
     pixel mapping it shares: input px = heatmap cell * w / W. With ``use_udp``
-    it encodes as :class:`UDPHeatmap`: input px = heatmap cell *
-    (w - 1) / (W - 1). (Only where 3 sigma is not whole do the stock codecs
-    draw Gaussians beside their centre; this one does not.) What differs is
-    the defaults, a refinement that is chosen apart from the encoding, targets
-    that can be made on the device, and decoding of whole batches there.
+    it encodes as :class:`UDPHeatmap`, heatmap cell = input px * (W - 1) /
+    (w - 1), and decodes as that does for MMPose's estimators, which undo the
+    crop by w: input px = heatmap cell * w / (W - 1). (Only where 3 sigma is
+    not whole do the stock codecs draw Gaussians beside their centre; this one
+    does not.) What differs is the defaults, a refinement that is chosen apart
+    from the encoding, targets that can be made on the device, and decoding of
+    whole batches there.
 
     Letters: N instances (1 in top-down mode), K keypoints, w and h the size of
     the input in px, W and H the size of the heatmap in cells, B batch.
@@ -121,8 +123,6 @@ class SRHeatmap(MSRAHeatmap):
             size = np.array(input_size, dtype=np.float32)
             cells = np.array(heatmap_size, dtype=np.float32) - 1
             self.scale_factor = (size - 1) / cells
-            # As UDPHeatmap: estimators divide decoded keypoints by w, where
-            # UDP's crop spans w - 1.
             self.decode_factor = size / cells
         self.rounded = not (unbiased or use_udp)
         # Stock code draws patches that end 3 sigma from the nearest cell, and
