@@ -84,8 +84,7 @@ def gaussian_heatmaps(keypoints: Tensor, visible: Tensor,
         inside = visible[..., None]
         if truncated:
             inside = inside & ((steps - cell).abs() <= 3 * sigma)
-        profile = torch.exp(-(steps - centre)**2 / (2 * sigma**2))
-        profiles.append(profile.masked_fill(~inside, 0))
+        profiles.append(_profile(steps - centre, sigma, inside))
     return SeparableHeatmaps(*profiles)
 
 
@@ -133,11 +132,15 @@ def _draw_gaussians(heatmaps: Tensor, keypoints: Tensor, visible: Tensor,
         steps = cells[..., axis, None] + offsets
         centre = (cells if rounded else keypoints)[..., axis, None]
         inside = visible[..., None] & (steps >= 0) & (steps < length)
-        profile = torch.exp(-(steps - centre)**2 / (2 * sigma**2))
-        profiles.append(profile.masked_fill(~inside, 0))
+        profiles.append(_profile(steps - centre, sigma, inside))
         places.append(steps.clamp(0, length - 1).long())
     patches = profiles[1][..., :, None] * profiles[0][..., None, :]
     rows = torch.arange(count, device=device)[:, None] * height + places[1]
     index = rows[..., :, None] * width + places[0][..., None, :]
     heatmaps.view(-1).scatter_reduce_(0, index.view(-1), patches.view(-1),
                                       reduce='amax')
+
+
+def _profile(distances: Tensor, sigma: float, inside: Tensor) -> Tensor:
+    """Values of a Gaussian of peak value 1, zero where not ``inside``."""
+    return torch.exp(-distances**2 / (2 * sigma**2)).masked_fill(~inside, 0)
