@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, List, Optional, Tuple
 
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from yapf.yapflib.yapf_api import FormatCode
 
 from ..load_config import load_config
@@ -40,9 +41,13 @@ def write_config(cfg: Config, base: Optional[str], out: Path,
             out.write_text(comment + _difference(cfg, base, out))
             if same_config(Config.fromfile(out), cfg):
                 return
-        # A value without a literal fails in any way, or as a difference.
-        except Exception:
-            pass
+            reason = 'it reads back as another config'
+        # A value without a literal fails in any way.
+        except Exception as err:
+            reason = f'{type(err).__name__}: {err}'
+        logger = MMLogger.get_instance('srpose_mm', logger_name='srpose_mm')
+        logger.info(f'{out} is written whole, not as what differs from '
+                    f'{base}: {reason}')
     out.write_text(comment + cfg.pretty_text)
 
 
