@@ -21,13 +21,19 @@ def mim(*words, cwd, env=None, check=True):
     result = subprocess.run(
         [str(MIM), *map(str, words)],
         cwd=cwd,
-        # Two ranks on two cores wait for each other less with one thread.
-        env={**os.environ, 'OMP_NUM_THREADS': '1', **(env or {})},
+        # Two ranks on two cores wait for each other less with one thread; a
+        # process that crashes says where.
+        env={
+            **os.environ, 'OMP_NUM_THREADS': '1',
+            'PYTHONFAULTHANDLER': '1',
+            **(env or {})
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True)
     if check and result.returncode:
-        raise AssertionError(f'mim {words} failed:\n{result.stdout[-20000:]}')
+        raise AssertionError(
+            f'mim {words[0]} failed:\n{result.stdout[-4000:]}')
     return result.stdout
 
 

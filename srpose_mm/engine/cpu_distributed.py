@@ -9,10 +9,14 @@ and need ``model_wrapper_cfg = dict(type='MMDistributedDataParallel',
 device_ids=None)``, because the default wrapper names a GPU as well.
 """  # noqa: E501
 import atexit
+import gc
 import os
 
 import torch
 from torch import distributed
+# Its functions have the default group as a default argument. Imported after
+# the group is there, as DDP does, they would keep it to the very end.
+from torch.distributed.nn import functional  # noqa: F401
 
 
 def join_over_gloo() -> None:
@@ -21,9 +25,19 @@ def join_over_gloo() -> None:
     if (launched and not torch.cuda.is_available()
             and not distributed.is_initialized()):
         distributed.init_process_group(backend='gloo')
-        # Gloo's threads must end before the interpreter does, else a process
-        # can abort at its exit.
-        atexit.register(distributed.destroy_process_group)
+        atexit.register(leave_group)
+
+
+def leave_group() -> None:
+    """End gloo's threads.
+
+    They must end before the interpreter does, else a process can abort at
+    its exit. They live as long as anything refers to the group: models that
+    wait for the garbage collection do.
+    """
+    gc.collect()
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 join_over_gloo()
