@@ -14,6 +14,7 @@ import os
 
 import torch
 from torch import distributed
+
 # Its functions have the default group as a default argument. Imported after
 # the group is there, as DDP does, they would keep it to the very end.
 from torch.distributed.nn import functional  # noqa: F401
