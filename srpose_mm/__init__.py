@@ -4,6 +4,11 @@ Importing the package registers its codecs, models and hooks, and
 tells ``torch.load`` which classes MMEngine's own checkpoints contain. Configs
 do it with ``custom_imports = dict(imports=['srpose_mm'])``.
 """
+from .environment import check_required
+
+# One sentence about all that is missing, before the first import fails.
+check_required()
+
 from .codecs import SRAssociativeEmbedding, SRHeatmap
 from .engine import ChannelsLastHook
 from .models import (
