@@ -1,7 +1,9 @@
-"""Draw skeletons and heatmaps of a trained top-down model.
+"""Draw skeletons and heatmaps of a trained model.
 
 Example:
     mim run srpose_mm visualize CONFIG CHECKPOINT --out-dir pictures
+    mim run srpose_mm visualize CONFIG CHECKPOINT --keypoints nose left_wrist
+    mim run srpose_mm visualize CONFIG CHECKPOINT --images a.jpg b.jpg
 """
 import argparse
 
@@ -19,6 +21,18 @@ def parse_args(argv=None):
     parser.add_argument('--out-dir', default='pictures')
     parser.add_argument('--num-images', type=int, default=8)
     parser.add_argument('--score-thr', type=float, default=0.5)
+    parser.add_argument(
+        '--keypoints',
+        nargs='+',
+        metavar='NAME_OR_INDEX',
+        help='draw a row of maps for each of these, or for all;\n'
+        'default: one row, the highest value over the keypoints')
+    parser.add_argument(
+        '--images',
+        nargs='+',
+        metavar='FILE',
+        help='draw these instead of the test data set; to a top-down\n'
+        'model each is one person')
     parser.add_argument('--device', help='e.g. cuda:0; default: what is there')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction)
     return parser.parse_args(argv)
@@ -29,7 +43,8 @@ def main(argv=None):
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
     files = visualize(cfg, args.checkpoint, args.out_dir, args.num_images,
-                      args.score_thr, args.device)
+                      args.score_thr, args.device, args.keypoints,
+                      args.images)
     logger = MMLogger.get_instance('srpose_mm', logger_name='srpose_mm')
     logger.info(f'{len(files)} pictures in {args.out_dir}')
 

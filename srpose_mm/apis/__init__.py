@@ -6,18 +6,22 @@ from .complexity import (
     reported_in_paper,
 )
 from .convert_checkpoint import Conversion, convert_checkpoint
+from .draw_heatmaps import draw_heatmaps
 from .make_toy_dataset import make_toy_dataset
 from .mmpose_tools import run_mmpose_tool
+from .quantization import quantization
+from .quantization_report import draw_quantization, format_quantization
 from .swap import SwapRefused
 from .swap_files import SwapFiles, swap_files
 from .swap_head import swap_head
 from .sweep_swap_head import stock_configs, sweep_summary, sweep_swap_head
-from .visualize import draw_heatmaps, visualize
+from .visualize import visualize
 
 __all__ = [
     'Complexity', 'Conversion', 'SwapFiles', 'SwapRefused', 'complexity',
     'complexity_report', 'convert_checkpoint', 'draw_heatmaps',
-    'format_report', 'make_toy_dataset', 'reported_in_paper',
+    'draw_quantization', 'format_quantization', 'format_report',
+    'make_toy_dataset', 'quantization', 'reported_in_paper',
     'run_mmpose_tool', 'stock_configs', 'swap_files', 'swap_head',
     'sweep_summary', 'sweep_swap_head', 'visualize'
 ]

@@ -1,19 +1,24 @@
 from pathlib import Path
-from typing import Dict, List, Optional, Union
+from typing import Dict, List, Optional, Sequence, Union
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from mmcv import imread
 from mmengine.config import Config
-from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
-from mmpose.apis import inference_topdown, init_model
-from mmpose.registry import DATASETS, VISUALIZERS
+from mmpose.apis import inference_bottomup, inference_topdown, init_model
+from mmpose.models.heads import AssociativeEmbeddingHead
+from mmpose.models.pose_estimators import TopdownPoseEstimator
+from mmpose.registry import DATASETS
 from mmpose.structures import merge_data_samples
+from mmpose.visualization import PoseLocalVisualizer
 from rich.console import Console
 from rich.progress import track
-from torch import Tensor, nn
+from torch import nn
+
+from .draw_heatmaps import draw_heatmaps, keypoint_names, select_keypoints
+
+Boxes = List[np.ndarray]
 
 
 def visualize(config: Union[str, Path, Config],
@@ -21,12 +26,16 @@ def visualize(config: Union[str, Path, Config],
               out_dir: Union[str, Path],
               num_images: int = 8,
               score_thr: float = 0.5,
-              device: Optional[str] = None) -> List[Path]:
-    """Draw what a top-down model sees in the images of its test data set.
+              device: Optional[str] = None,
+              keypoints: Optional[Sequence[Union[int, str]]] = None,
+              images: Optional[Sequence[Union[str, Path]]] = None
+              ) -> List[Path]:
+    """Draw what a model sees in images of its test data set, or in others.
 
     For each image it writes ``NNN_NAME_skeletons.jpg``, the people's
-    skeletons over the image, and ``NNN_NAME_heatmaps.png``, the maps of the
-    image's first person from low to high resolution.
+    skeletons over the image, and ``NNN_NAME_heatmaps.png``, what
+    :func:`draw_heatmaps` draws of the image's first person, or of the whole
+    image if the model is bottom-up.
 
     Args:
         config: The model's config.
@@ -35,127 +44,107 @@ def visualize(config: Union[str, Path, Config],
         num_images: Number of images, from the start of the data set.
         score_thr: Lowest score of a box that is shown.
         device: Where to run; ``None`` takes a GPU where there is one.
+        keypoints: Names or numbers of keypoints whose maps are drawn, each in
+            a row of its own, or ``['all']``. ``None`` draws the highest value
+            over all keypoints.
+        images: Image files to take, all of them, in the place of the data
+            set's. To a top-down model each is one person's box.
 
     Returns:
         The files written.
 
     Raises:
-        ValueError: If the test data set holds no box above ``score_thr``.
+        FileNotFoundError: If one of ``images`` is no file.
+        TypeError: If the model predicts no heatmaps.
+        ValueError: If there is no such keypoint, one of ``images`` cannot be
+            read, or the test data set holds no box above ``score_thr``.
     """
     out_dir = Path(out_dir)
-    out_dir.mkdir(parents=True, exist_ok=True)
+    chosen = None if images is None else _whole_images(images)
     if device is None:
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
     model = init_model(config, str(checkpoint), device=device)
-    images = list(_boxes_by_image(model.cfg, score_thr).items())
-    if not images:
-        raise ValueError('visualize: the test data set of the config has no '
-                         f'box with a score of {score_thr} or more')
-    visualizer = VISUALIZERS.build(
-        dict(
-            type='PoseLocalVisualizer',
-            name='srpose_mm',
-            radius=2,
-            line_width=1))
+    bottom_up = _is_bottom_up(model)
+    if keypoints is not None:
+        select_keypoints(keypoints, keypoint_names(model))
+    if chosen is None:
+        boxes = _boxes_by_image(model.cfg, score_thr, bottom_up)
+        chosen = dict(list(boxes.items())[:num_images])
+    out_dir.mkdir(parents=True, exist_ok=True)
+    visualizer = PoseLocalVisualizer('srpose_mm', radius=2, line_width=1)
     visualizer.set_dataset_meta(model.dataset_meta)
     files = []
-    chosen = enumerate(images[:num_images])
-    for number, (path, boxes) in track(
-            list(chosen), 'drawing', console=Console(stderr=True)):
+    for number, (path, boxes) in enumerate(
+            track(chosen.items(), 'drawing', console=Console(stderr=True))):
         stem = f'{number:03d}_{Path(path).stem}'
         skeletons = out_dir / f'{stem}_skeletons.jpg'
         heatmaps = out_dir / f'{stem}_heatmaps.png'
-        samples = inference_topdown(model, path, np.stack(boxes))
-        visualizer.add_datasample(
-            'result',
-            imread(path, channel_order='rgb'),
-            merge_data_samples(samples),
-            draw_gt=False,
-            out_file=str(skeletons))
-        draw_heatmaps(model, path, boxes[0]).savefig(heatmaps)
+        _draw_skeletons(visualizer, model, path, boxes, skeletons)
+        box = None if bottom_up else boxes[0]
+        draw_heatmaps(model, path, box, keypoints).savefig(heatmaps)
         files += [skeletons, heatmaps]
     return files
 
 
-def draw_heatmaps(model: nn.Module, path: str, box: np.ndarray) -> Figure:
-    """Draw a person's crop beside its heatmaps, coarse to fine.
-
-    Args:
-        model: A model of :func:`mmpose.apis.init_model`.
-        path: The image.
-        box: The person's box, xyxy in px of the image.
-
-    Returns:
-        The figure: the crop, the highest value over the keypoints for each
-        map, and the decoded keypoints over the crop.
-    """
-    pipeline = Compose(model.cfg.test_dataloader.dataset.pipeline)
-    data = dict(
-        img_path=path,
-        bbox=box[None],
-        bbox_score=np.ones(1, dtype=np.float32),
-        **model.dataset_meta)
-    batch = model.data_preprocessor(pseudo_collate([pipeline(data)]))
-    with torch.no_grad():
-        maps = named_heatmaps(model, batch['inputs'])
-        finest = list(maps.values())[-1]
-        keypoints = model.head.decode(finest)[0].keypoints[0]
-    crop = _to_image(batch['inputs'][0])
-    figure = Figure(figsize=(2.4 * (len(maps) + 2), 3.6), layout='tight')
-    axes = figure.subplots(1, len(maps) + 2)
-    axes[0].imshow(crop)
-    axes[0].set_title(f'input {crop.shape[1]}x{crop.shape[0]}')
-    for ax, (name, heatmaps) in zip(axes[1:], maps.items()):
-        highest = heatmaps[0].amax(dim=0).float().cpu()
-        ax.imshow(highest, cmap='magma', interpolation='nearest')
-        height, width = highest.shape
-        ax.set_title(f'{name} {width}x{height}')
-    axes[-1].imshow(crop)
-    axes[-1].scatter(*keypoints.T, s=12, c='lime', edgecolors='black')
-    axes[-1].set_title('keypoints')
-    for ax in axes:
-        ax.set_axis_off()
-    return figure
+def _draw_skeletons(visualizer: PoseLocalVisualizer, model: nn.Module,
+                    path: str, boxes: Boxes, out_file: Path) -> None:
+    """Write an image with the skeletons of the people in it."""
+    if _is_bottom_up(model):
+        samples = inference_bottomup(model, path)
+    else:
+        samples = inference_topdown(model, path, np.stack(boxes))
+    visualizer.add_datasample(
+        'result',
+        imread(path, channel_order='rgb'),
+        merge_data_samples(samples),
+        draw_gt=False,
+        out_file=str(out_file))
 
 
-def named_heatmaps(model: nn.Module, inputs: Tensor) -> Dict[str, Tensor]:
-    """All heatmaps of a top-down model, coarse to fine.
-
-    Args:
-        model: The model.
-        inputs: Normalised images in shape (B, 3, h, w).
-
-    Returns:
-        Name to heatmaps in shape (B, K, H, W); the last is what is decoded.
-    """
-    feats = model.extract_feat(inputs)
-    if not hasattr(model.head, 'forward_levels'):
-        heatmaps = model.head(feats)
-        if not isinstance(heatmaps, Tensor) or heatmaps.ndim != 4:
-            raise TypeError(
-                'visualize: expected a head that predicts heatmaps in shape '
-                f'(B, K, H, W), got {type(model.head).__name__}')
-        return dict(HR=heatmaps)
-    low, *levels = model.head.forward_levels(feats)
-    names = [f'level {i}' for i in range(len(levels) - 1)]
-    return dict(zip(['LR', *names, 'HR'], [low, *levels]))
+def _is_bottom_up(model: nn.Module) -> bool:
+    """Whether a model is bottom-up; if it is neither way, an error."""
+    if isinstance(model.head, AssociativeEmbeddingHead):
+        return True
+    if not isinstance(model, TopdownPoseEstimator):
+        raise TypeError(
+            'visualize: expected a top-down model or one of associative '
+            f'embedding, got {type(model).__name__} with '
+            f'{type(model.head).__name__}')
+    return False
 
 
-def _boxes_by_image(cfg: Config,
-                    score_thr: float) -> Dict[str, List[np.ndarray]]:
-    """Path of each image to its boxes, xyxy."""
+def _whole_images(images: Sequence[Union[str, Path]]) -> Dict[str, Boxes]:
+    """Path of each image to a box around all of it, xyxy."""
+    boxes = {}
+    for path in map(str, images):
+        if not Path(path).is_file():
+            raise FileNotFoundError(
+                'visualize: expected images to be image files, got '
+                f'{path!r}, where there is no file')
+        image = imread(path)
+        if image is None:
+            raise ValueError('visualize: expected images to be image files, '
+                             f'got {path!r}, which cannot be read as one')
+        height, width = image.shape[:2]
+        boxes[path] = [np.array([0, 0, width, height], dtype=np.float32)]
+    if not boxes:
+        raise ValueError('visualize: expected images to name a file, got none')
+    return boxes
+
+
+def _boxes_by_image(cfg: Config, score_thr: float,
+                    bottom_up: bool) -> Dict[str, Boxes]:
+    """Path of each image of the test data set to its boxes, xyxy."""
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     boxes = {}
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
-        if info['bbox_score'][0] >= score_thr:
+        if bottom_up:
+            boxes[info['img_path']] = []
+        elif info['bbox_score'][0] >= score_thr:
             boxes.setdefault(info['img_path'], []).append(info['bbox'][0])
+    if not boxes:
+        raise ValueError('visualize: the test data set of the config has no '
+                         f'box with a score of {score_thr} or more')
     return boxes
-
-
-def _to_image(tensor: Tensor) -> np.ndarray:
-    """A normalised (3, H, W) tensor to an image (H, W, 3) within [0, 1]."""
-    low, high = tensor.min(), tensor.max()
-    scale = (high - low).clamp_min(1e-6)
-    return ((tensor - low) / scale).permute(1, 2, 0).cpu().numpy()
