@@ -47,10 +47,12 @@ bench: $(READY)
 lint: $(READY)
 	$(RUN) ruff check .
 	$(RUN) python scripts/results_pages.py --check
+	$(RUN) python scripts/reference_page.py --check
 
-# Write the results pages from the metafiles.
+# Write the results pages from the metafiles and the reference from the code.
 results: $(READY)
 	$(RUN) python scripts/results_pages.py
+	$(RUN) python scripts/reference_page.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info $(OUT) data/toy_coco

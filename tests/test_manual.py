@@ -2,6 +2,7 @@
 import re
 
 import pytest
+import torch
 from mmengine.config import Config
 from mmpose.registry import DATASETS, MODELS, TRANSFORMS
 
@@ -55,6 +56,10 @@ def test_every_tool_is_there():
 def test_config(block, tmp_path):
     cfg = config_of(block, tmp_path)
     model = MODELS.build(cfg.model)
+    width, height = cfg.codec.input_size
+    feats = model.extract_feat(torch.zeros(1, 3, height, width))
+    people = model.head.decode(model.head(feats))
+    assert people[0].keypoints.shape == (1, 17, 2)
     for step in cfg.train_dataloader.dataset.pipeline:
         TRANSFORMS.build(step)
     assert DATASETS.get(cfg.train_dataloader.dataset.type) is not None

@@ -9,6 +9,7 @@ from .convert_checkpoint import Conversion, convert_checkpoint
 from .draw_heatmaps import draw_heatmaps
 from .make_toy_dataset import make_toy_dataset
 from .mmpose_tools import run_mmpose_tool
+from .predict import Predicted, predict
 from .quantization import quantization
 from .quantization_report import draw_quantization, format_quantization
 from .swap import SwapRefused
@@ -18,10 +19,10 @@ from .sweep_swap_head import stock_configs, sweep_summary, sweep_swap_head
 from .visualize import visualize
 
 __all__ = [
-    'Complexity', 'Conversion', 'SwapFiles', 'SwapRefused', 'complexity',
-    'complexity_report', 'convert_checkpoint', 'draw_heatmaps',
+    'Complexity', 'Conversion', 'Predicted', 'SwapFiles', 'SwapRefused',
+    'complexity', 'complexity_report', 'convert_checkpoint', 'draw_heatmaps',
     'draw_quantization', 'format_quantization', 'format_report',
-    'make_toy_dataset', 'quantization', 'reported_in_paper',
+    'make_toy_dataset', 'predict', 'quantization', 'reported_in_paper',
     'run_mmpose_tool', 'stock_configs', 'swap_files', 'swap_head',
     'sweep_summary', 'sweep_swap_head', 'visualize'
 ]

@@ -8,6 +8,9 @@ from typing import Any, Dict
 import torch
 from torch import Tensor
 
+from ..utils.checkpoint_globals import knows_aliases
+from ..utils.restricted_pickle import restricted_load
+
 StateDict = Dict[str, Tensor]
 
 
@@ -67,8 +70,11 @@ def load_checkpoint(path: Path, owner: str) -> Dict[str, Any]:
     """
     with path.open('rb') as stream:
         try:
-            contents = torch.load(
-                stream, map_location='cpu', weights_only=True)
+            if knows_aliases():
+                contents = torch.load(
+                    stream, map_location='cpu', weights_only=True)
+            else:
+                contents = restricted_load(stream)
         # A broken pickle can fail in any way.
         except Exception as err:
             # torch's whole message recommends to load the file unsafely.

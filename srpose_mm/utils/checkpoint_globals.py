@@ -45,18 +45,28 @@ def history_buffer_getattr(owner: type, name: str) -> FunctionType:
     return method
 
 
+# What a checkpoint of MMEngine names, and what it gets.
+STAND_INS = {
+    'builtins.getattr': history_buffer_getattr,
+    'builtins.bytes': empty_bytes,
+    'numpy.dtype': PlainDtype,
+    'numpy.ndarray': array_type,
+}
+# numpy 2 writes the same functions under another name.
+for _module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
+    STAND_INS[f'{_module}.scalar'] = plain_scalar
+    STAND_INS[f'{_module}._reconstruct'] = plain_array
+
+
+def knows_aliases() -> bool:
+    """Whether ``torch.load`` can be told of stand-ins: torch 2.6 and later."""
+    return digit_version(torch.__version__) >= digit_version('2.6.0')
+
+
 def register_checkpoint_globals() -> None:
     """Declare the contents of MMEngine's checkpoints safe to unpickle."""
-    if digit_version(torch.__version__) < digit_version('2.6.0'):
-        return  # loads everything by default and knows no aliases
-    safe = [
-        HistoryBuffer, PlainArray, PlainDtype,
-        (history_buffer_getattr, 'builtins.getattr'),
-        (empty_bytes, 'builtins.bytes'),
-        (PlainDtype, 'numpy.dtype'), (array_type, 'numpy.ndarray')
-    ]
-    # numpy 2 writes the same functions under another name.
-    for module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
-        safe.append((plain_scalar, f'{module}.scalar'))
-        safe.append((plain_array, f'{module}._reconstruct'))
-    torch.serialization.add_safe_globals(safe)
+    if not knows_aliases():
+        return  # loads everything by default
+    stand_ins = [(value, name) for name, value in STAND_INS.items()]
+    torch.serialization.add_safe_globals(
+        [HistoryBuffer, PlainArray, PlainDtype, *stand_ins])

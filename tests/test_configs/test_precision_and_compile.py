@@ -7,14 +7,21 @@ from mmpose.registry import DATASETS, MODELS
 from .test_configs import PATHS, data, load, work_dir  # noqa: F401
 
 
-def light_and_heavy():
-    """All but the demo take tens of seconds each on two cores."""
-    for path in PATHS:
+def slow_but_the_demo(paths):
+    """The others take tens of seconds each on two cores."""
+    for path in paths:
         marks = [] if 'toy' in path.stem else [pytest.mark.slow]
         yield pytest.param(path, marks=marks, id=path.stem)
 
 
-@pytest.fixture(params=light_and_heavy())
+# A config for each head and neck.
+ONE_OF_EACH = [
+    path for path in PATHS if 'toy' in path.stem
+    or 'res50' in path.stem and '_coco-' in path.stem
+]
+
+
+@pytest.fixture(params=slow_but_the_demo(PATHS))
 def system(request, data):  # noqa: F811
     """A config's model and a batch of its data, as its loop gets them."""
     cfg = load(request.param)
@@ -35,20 +42,46 @@ def run_loss(forward, batch):
         for name, value in losses.items() if 'loss' in name)
 
 
-@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16], ids=str)
-def test_autocast(system, dtype):
-    model, batch = system
-    expected = run_loss(model, batch).detach()
-    with torch.autocast('cpu', dtype=dtype):
-        loss = run_loss(model, batch)
-    assert loss.dtype == torch.float32
-    torch.testing.assert_close(loss.detach(), expected, rtol=0.02, atol=0)
-    # What fp16 training does about small gradients; a GPU's wrapper adapts.
-    scale = 2.**10 if dtype == torch.float16 else 1.
-    (loss * scale).backward()
+def check_gradients(model):
     for name, parameter in model.named_parameters():
         if parameter.grad is not None:
             assert parameter.grad.isfinite().all(), name
+
+
+def test_bfloat16(system):
+    model, batch = system
+    expected = run_loss(model, batch).detach()
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        loss = run_loss(model, batch)
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss.detach(), expected, rtol=0.02, atol=0)
+    loss.backward()
+    check_gradients(model)
+
+
+@pytest.mark.skipif(
+    torch.__version__ < (2, 3), reason='CPUs take float16 from torch 2.3 on')
+@pytest.mark.parametrize(
+    'system', slow_but_the_demo(ONE_OF_EACH), indirect=True)
+def test_float16(system):
+    """Neck and head, of one config each: CPUs take minutes in float16."""
+    model, batch = system
+    with torch.no_grad():
+        feats = model.backbone(batch['inputs'])
+
+    def loss_of(feats, **_):
+        if model.with_neck:
+            feats = model.neck(feats)
+        return model.head.loss(feats, batch['data_samples'])
+
+    expected = run_loss(loss_of, dict(feats=feats)).detach()
+    with torch.autocast('cpu', dtype=torch.float16):
+        loss = run_loss(loss_of, dict(feats=[feat.half() for feat in feats]))
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss.detach(), expected, rtol=0.02, atol=0)
+    # What fp16 training does about small gradients.
+    (loss * 2.**10).backward()
+    check_gradients(model)
 
 
 def test_compile(system):

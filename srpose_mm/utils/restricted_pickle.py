@@ -1,0 +1,54 @@
+"""Read checkpoints without trust where torch cannot, before torch 2.6.
+
+There ``weights_only=True`` refuses what MMEngine stores beside the weights.
+"""
+import pickle
+from codecs import encode
+from collections import OrderedDict
+from types import SimpleNamespace
+from typing import Any, BinaryIO
+
+import torch
+from mmengine.logging import HistoryBuffer
+
+from .checkpoint_arrays import refusal
+from .checkpoint_globals import STAND_INS
+
+# All that a checkpoint may name, besides torch's types of storage.
+KNOWN = {
+    'collections.OrderedDict': OrderedDict,
+    'torch._utils._rebuild_tensor_v2': torch._utils._rebuild_tensor_v2,
+    'torch._utils._rebuild_parameter': torch._utils._rebuild_parameter,
+    'torch.Size': torch.Size,
+    'mmengine.logging.history_buffer.HistoryBuffer': HistoryBuffer,
+    '_codecs.encode': encode,
+    **STAND_INS
+}
+
+
+class KnownUnpickler(pickle.Unpickler):
+    """Unpickle what MMEngine's checkpoints hold and nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        known = f'{module.replace("__builtin__", "builtins")}.{name}'
+        if known not in KNOWN:
+            raise refusal(known)
+        return KNOWN[known]
+
+
+def restricted_load(stream: BinaryIO) -> Any:
+    """As ``torch.load(stream, map_location='cpu', weights_only=True)``.
+
+    Args:
+        stream: A checkpoint; of MMEngine's contents tensors, plain values and
+            the log history are read.
+
+    Raises:
+        ValueError: If it names anything else.
+    """
+    module = SimpleNamespace(
+        __name__='restricted_pickle',
+        Unpickler=KnownUnpickler,
+        load=lambda file, **kwargs: KnownUnpickler(file, **kwargs).load())
+    return torch.load(
+        stream, map_location='cpu', pickle_module=module, weights_only=False)
