@@ -1,0 +1,221 @@
+"""The pages of the manual: links, commands, code, the generated reference."""
+import importlib.util
+import re
+import shlex
+import sys
+
+import pytest
+import torch
+from mim.commands.test import cli as mim_test
+from mim.commands.train import cli as mim_train
+from mmpose.registry import DATASETS, MODELS, TRANSFORMS
+
+from srpose_mm.apis.mmpose_tools import MMPOSE_MIM
+
+from .conftest import CONFIGS, ROOT
+from .test_manual import config_of
+
+DOCS = ROOT / 'docs'
+if not (DOCS / 'install.md').is_file():
+    pytest.skip('needs the repository, not an installed package',
+                allow_module_level=True)
+
+PAGES = [ROOT / 'projects_readme.md', *sorted(DOCS.glob('*.md'))]
+CONFIG_NAMES = {path.name for path in CONFIGS.rglob('*.py')}
+STOCK_TOOLS = {path.stem: path
+               for path in (MMPOSE_MIM / 'tools').rglob('*.py')}
+
+
+def fenced(language):
+    """(page, block) of each fenced block of a language."""
+    pattern = re.compile(rf'^```{language}\n(.*?)^```$', re.DOTALL | re.M)
+    return [(path.name, block) for path in PAGES
+            for block in pattern.findall(path.read_text('utf-8'))]
+
+
+def command_lines():
+    """(page, words) of each command, without settings of variables."""
+    lines = []
+    for page, block in fenced('bash'):
+        for line in block.replace('\\\n', ' ').splitlines():
+            words = shlex.split(line, comments=True)
+            while words and re.match(r'[A-Z_]+=', words[0]):
+                del words[0]
+            if words:
+                lines.append((page, words))
+    return lines
+
+
+COMMANDS = command_lines()
+
+
+def commands(*start):
+    """Those that start with these words, ready to parametrize with."""
+    return [pytest.param(words[len(start):], id=f'{page}: {" ".join(words)}')
+            for page, words in COMMANDS if words[:len(start)] == list(start)]
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize('path', PAGES, ids=lambda path: path.name)
+def test_links_exist(path):
+    targets = re.findall(r'\]\(([^)#]+)(?:#[^)]*)?\)', path.read_text('utf-8'))
+    for target in targets:
+        if not target.startswith('http'):
+            assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize('path', PAGES, ids=lambda path: path.name)
+def test_anchors_exist(path):
+    for target, anchor in re.findall(r'\]\(([^)#]*)#([^)]+)\)',
+                                     path.read_text('utf-8')):
+        if target.startswith('http'):
+            continue
+        page = path.parent / target if target else path
+        heads = re.findall(r'^#+ (.+)$', page.read_text('utf-8'), re.M)
+        assert anchor in {
+            re.sub(r'[^\w -]', '', head).lower().replace(' ', '-')
+            for head in heads
+        }, f'{target}#{anchor}'
+
+
+@pytest.mark.parametrize('words', commands('mim', 'run', 'srpose_mm'))
+def test_our_tools_know_their_options(words):
+    path = ROOT / 'tools' / f'{words[0]}.py'
+    assert path.is_file(), words[0]
+    if '--help' in words:
+        return
+    load(path).parse_args(words[1:])
+
+
+@pytest.mark.parametrize('words', commands('mim', 'run', 'mmpose'))
+def test_stock_tools_know_their_options(words, monkeypatch):
+    path = STOCK_TOOLS[words[0]]
+    monkeypatch.setattr(sys, 'argv', [str(path), *words[1:]])
+    load(path).parse_args()
+
+
+@pytest.mark.parametrize('command, cli', [('train', mim_train),
+                                          ('test', mim_test)])
+def test_train_and_test_know_their_options(command, cli, monkeypatch):
+    """mim's options by mim's parser, the others by MMPose's script."""
+    script = load(MMPOSE_MIM / 'tools' / f'{command}.py')
+    lines = [words[2:] for _, words in COMMANDS
+             if words[:2] == ['mim', command]]
+    assert len(lines) > 3
+    for package, config, *options in lines:
+        given = cli.make_context(command, [package, config, *options]).params
+        if package == 'srpose_mm':
+            assert config in CONFIG_NAMES, config
+        arguments = [config, given.get('checkpoint'), *given['other_args']]
+        monkeypatch.setattr(
+            sys, 'argv', [command, *filter(None, arguments)])
+        script.parse_args()
+
+
+def test_make_targets_exist():
+    makefile = (ROOT / 'Makefile').read_text('utf-8')
+    targets = set(re.findall(r'^([a-z][\w-]*):', makefile, re.M))
+    text = '\n'.join(path.read_text('utf-8') for path in PAGES)
+    named = set(re.findall(r'`make ([a-z][\w-]*)', text))
+    for _, words in COMMANDS:
+        if words[0] == 'make':
+            named |= {word for word in words[1:] if '=' not in word}
+    assert named <= targets
+    assert {'setup', 'demo', 'test', 'results'} <= named
+
+
+def test_scripts_exist():
+    for _, words in COMMANDS:
+        for word in words[1:]:
+            if re.match(r'(scripts|tools|requirements|configs)/', word):
+                assert (ROOT / word).exists(), word
+
+
+@pytest.mark.parametrize('page, block', fenced('python'))
+def test_python_compiles(page, block):
+    compile(block, page, 'exec')
+
+
+@pytest.mark.parametrize('name, size', [('datasets.md', (4, 256, 256)),
+                                        ('development.md', (17, 256, 192))])
+def test_worked_configs(name, size, tmp_path):
+    """The config of the page builds a model with maps of this size."""
+    blocks = [block for page, block in fenced('python')
+              if page == name and block.startswith('_base_')]
+    assert len(blocks) == 1
+    cfg = config_of(blocks[0], tmp_path)
+    # Nothing of the stock codec is left in one of the three.
+    encoder, decoder, codec = (
+        {key: value for key, value in dict(part).items() if key != '_scope_'}
+        for part in (cfg.train_dataloader.dataset.pipeline[-2].encoder,
+                     cfg.model.head.decoder, cfg.codec))
+    assert encoder == decoder == codec
+    assert cfg.codec.heatmap_size == cfg.codec.input_size == size[:0:-1]
+    model = MODELS.build(cfg.model).eval()
+    with torch.no_grad():
+        heatmaps = model(torch.zeros(1, 3, *size[1:]), None)
+    assert heatmaps.shape == (1, *size)
+    for step in cfg.train_dataloader.dataset.pipeline:
+        TRANSFORMS.build(step)
+
+
+def test_described_keypoints(tmp_path):
+    """The description of keypoints is one that MMPose reads."""
+    block, = [block for page, block in fenced('python')
+              if page == 'datasets.md' and block.startswith('dataset_info')]
+    file = tmp_path / 'birds.py'
+    file.write_text(block)
+    dataset = DATASETS.build(dict(
+        type='CocoDataset',
+        metainfo=dict(from_file=str(file)),
+        lazy_init=True))
+    assert dataset.metainfo['num_keypoints'] == 4
+    assert dataset.metainfo['flip_indices'] == [0, 1, 3, 2]
+
+
+def test_installing_by_hand_is_what_the_script_does():
+    script = load(ROOT / 'scripts' / 'setup_env.py')
+    text = (DOCS / 'install.md').read_text('utf-8')
+    flags = "MMCV_WITH_OPS={MMCV_WITH_OPS} CFLAGS='{CFLAGS}' pip install"
+    assert flags.format(**script.MMCV_FLAGS) in text
+    assert text.count(f'mmcv=={script.MMCV}') == 2
+    source = (ROOT / 'scripts' / 'setup_env.py').read_text('utf-8')
+    for pin in ('numpy==1.26.4', 'setuptools<80.9', "'2.11.0'"):
+        assert pin in source
+    for pin in ('numpy==1.26.4', 'setuptools<80.9', 'torch==2.11.0'):
+        assert pin in text
+
+
+def test_reference_is_what_the_docstrings_say():
+    script = load(ROOT / 'scripts' / 'reference_page.py')
+    script.main(['--check'])
+    text = script.PAGE.read_text('utf-8')
+    for name in ('SRHeatmap', 'SRPoseHead', 'ChannelsLastHook'):
+        assert f'\n## {name}\n' in text
+
+
+def test_a_stale_reference_is_noticed(tmp_path, monkeypatch):
+    script = load(ROOT / 'scripts' / 'reference_page.py')
+    page = script.PAGE.read_text('utf-8')
+    stale = tmp_path / 'reference.md'
+    stale.write_text(page.replace('| `4` |', '| `5` |'), 'utf-8')
+    monkeypatch.setattr(script, 'PAGE', stale)
+    monkeypatch.setattr(script, 'page', lambda: page)
+    monkeypatch.setattr(script, 'ROOT', tmp_path)
+    with pytest.raises(SystemExit, match='reference.md is not what the '
+                       'docstrings say; run'):
+        script.main(['--check'])
+
+
+def test_citation_names_this_version():
+    import yaml
+    citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text('utf-8'))
+    version = load(ROOT / 'srpose_mm' / 'version.py').__version__
+    assert citation['version'] == version
+    assert citation['preferred-citation']['doi'] == '10.1145/3581783.3612236'
