@@ -20,7 +20,7 @@ def parse_args(argv=None):
         'configs',
         nargs='+',
         metavar='config',
-        help='config file, or package::path of one that a package brings')
+        help='a file, PACKAGE::PATH or a name, of srpose_mm or MMPose')
     parser.add_argument(
         '--input-size',
         nargs=2,

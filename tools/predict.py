@@ -23,7 +23,7 @@ def parse_args(argv=None):
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument(
         'config',
-        help='config file, package::path or a name of MMPose\'s model zoo')
+        help='config: a file, PACKAGE::PATH or a name, of srpose_mm or MMPose')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument(
         'inputs', nargs='+', metavar='input', help='image, video or folder')

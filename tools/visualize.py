@@ -7,16 +7,19 @@ Example:
 """
 import argparse
 
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from mmengine.logging import MMLogger
 
 from srpose_mm.apis import visualize
+from srpose_mm.apis.load_config import load_config
 
 
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        'config',
+        help='config: a file, PACKAGE::PATH or a name, of srpose_mm or MMPose')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--out-dir', default='pictures')
     parser.add_argument('--num-images', type=int, default=8)
@@ -40,7 +43,7 @@ def parse_args(argv=None):
 
 def main(argv=None):
     args = parse_args(argv)
-    cfg = Config.fromfile(args.config)
+    cfg = load_config(args.config, 'visualize')
     cfg.merge_from_dict(args.cfg_options or {})
     files = visualize(cfg, args.checkpoint, args.out_dir, args.num_images,
                       args.score_thr, args.device, args.keypoints,

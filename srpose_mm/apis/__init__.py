@@ -7,6 +7,9 @@ from .complexity import (
 )
 from .convert_checkpoint import Conversion, convert_checkpoint
 from .draw_heatmaps import draw_heatmaps
+from .export import Exported, ExportMismatch
+from .export_onnx import export_onnx
+from .export_torchscript import export_torchscript
 from .make_toy_dataset import make_toy_dataset
 from .mmpose_tools import run_mmpose_tool
 from .predict import Predicted, predict
@@ -19,9 +22,10 @@ from .sweep_swap_head import stock_configs, sweep_summary, sweep_swap_head
 from .visualize import visualize
 
 __all__ = [
-    'Complexity', 'Conversion', 'Predicted', 'SwapFiles', 'SwapRefused',
-    'complexity', 'complexity_report', 'convert_checkpoint', 'draw_heatmaps',
-    'draw_quantization', 'format_quantization', 'format_report',
+    'Complexity', 'Conversion', 'ExportMismatch', 'Exported', 'Predicted',
+    'SwapFiles', 'SwapRefused', 'complexity', 'complexity_report',
+    'convert_checkpoint', 'draw_heatmaps', 'draw_quantization', 'export_onnx',
+    'export_torchscript', 'format_quantization', 'format_report',
     'make_toy_dataset', 'predict', 'quantization', 'reported_in_paper',
     'run_mmpose_tool', 'stock_configs', 'swap_files', 'swap_head',
     'sweep_summary', 'sweep_swap_head', 'visualize'

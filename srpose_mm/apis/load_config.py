@@ -4,7 +4,7 @@ from typing import Union
 from mmengine.config import Config
 from mmengine.hub import get_config
 
-from .mmpose_tools import MMPOSE_MIM
+from .mmpose_tools import MMPOSE_MIM, SRPOSE_MIM
 
 ConfigLike = Union[str, Path, Config]
 
@@ -14,8 +14,8 @@ def locate_config(config: Union[str, Path], owner: str) -> str:
 
     Args:
         config: A config file; ``PACKAGE::PATH`` for one that an installed
-            package brings; or the bare name of a config of MMPose's model
-            zoo, with or without ``.py``.
+            package brings; or the bare name of a config of this package or
+            of MMPose's model zoo, with or without ``.py``.
         owner: What messages of errors start with.
 
     Returns:
@@ -28,14 +28,16 @@ def locate_config(config: Union[str, Path], owner: str) -> str:
         return str(config)
     name = Path(config).name
     if name == str(config):
-        folder = MMPOSE_MIM / 'configs'
         stem = name[:-len('.py')] if name.endswith('.py') else name
+        for path in (SRPOSE_MIM / 'configs').rglob(f'{stem}.py'):
+            return str(path)
+        folder = MMPOSE_MIM / 'configs'
         for path in folder.rglob(f'{stem}.py'):
             return f'mmpose::{path.relative_to(folder).as_posix()}'
     raise FileNotFoundError(
-        f'{owner}: expected config to be a config file or a name such as '
-        f'mmpose::PATH or one of MMPose\'s model zoo, got {str(config)!r}, '
-        'where there is no file')
+        f'{owner}: expected config to be a config file, a name such as '
+        'mmpose::PATH or the bare name of a config of srpose_mm or MMPose, '
+        f'got {str(config)!r}, where there is no file')
 
 
 def load_config(config: ConfigLike, owner: str) -> Config:

@@ -6,6 +6,7 @@ from typing import Optional, Sequence
 import mmpose
 
 MMPOSE_MIM = Path(mmpose.__file__).parent / '.mim'
+SRPOSE_MIM = Path(__file__).parent.parent / '.mim'
 
 
 def run_mmpose_tool(name: str, argv: Optional[Sequence[str]] = None) -> None:

@@ -45,7 +45,7 @@ def predict(config: ConfigLike,
 
     Args:
         config: The model's config, its file, ``PACKAGE::PATH`` or a bare name
-            of MMPose's model zoo.
+            of this package or MMPose.
         checkpoint: Its weights, a local file, of which only tensors and plain
             values are read.
         inputs: Images, videos and folders, which are searched with what lies

@@ -1,5 +1,6 @@
 """Heads of stock configs, swapped: nothing is built but what is compared."""
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 from mmpose.registry import KEYPOINT_CODECS, MODELS
@@ -7,6 +8,8 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 from srpose_mm.apis import SwapRefused, swap_head
 from srpose_mm.apis.load_config import load_config, locate_config
 from srpose_mm.apis.swap.codec import steps_below
+
+from ..conftest import CONFIGS
 
 RES50 = 'td-hm_res50_8xb64-210e_coco-256x192'
 UDP = 'cspnext-tiny_udp_8xb256-210e_coco-256x192'
@@ -155,6 +158,14 @@ def test_the_input_is_left_alone(scheme):
     swapped.train_pipeline[0].type = 'other'
     swapped.model.backbone.norm_cfg.type = 'other'
     assert stock.to_dict() == before
+
+
+def test_configs_of_this_package_are_found_by_name():
+    name = 'td-srpose_res50_8xb32-210e_coco-256x192'
+    path, = CONFIGS.rglob(f'{name}.py')
+    for given in (name, f'{name}.py'):
+        assert Path(locate_config(given, 'test')).name == path.name
+    assert load_config(name, 'test').codec.type == 'SRHeatmap'
 
 
 def test_a_config_its_file_and_its_names_are_the_same():

@@ -2,7 +2,8 @@
 
 Letters: B batch, K keypoints, H and W the rows and columns of a heatmap.
 Coordinates are (x, y) in heatmap cells. Same results as the NumPy functions
-in ``mmpose.codecs.utils``, which work on one sample at a time.
+in ``mmpose.codecs.utils``, which work on one sample at a time. They can be
+traced for any B, and use only what the exporter to ONNX knows.
 """
 from typing import Sequence, Tuple
 
@@ -124,7 +125,7 @@ def refine_dark(keypoints: Tensor, heatmaps: Tensor,
     x, y = keypoints.unbind(-1)
     determinant = dxx * dyy - dxy**2
     valid = (x > 1) & (x < width - 2) & (y > 1) & (y < height - 2)
-    valid &= determinant != 0
+    valid = valid & (determinant != 0)
     determinant = torch.where(valid, determinant, 1.)
     offset = torch.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy],
                          dim=-1) / determinant[..., None]
@@ -156,7 +157,7 @@ def _blur_around(heatmaps: Tensor, keypoints: Tensor,
 
     rows = y[:, None] + reach
     inside = (rows >= 0) & (rows < height)
-    maps = torch.arange(len(rows), device=device)[:, None]
+    maps = torch.arange(rows.shape[0], device=device)[:, None]
     index = rows.clamp(0, height - 1) + maps * height
     bands = heatmaps.reshape(-1, width).index_select(0, index.flatten())
     bands = bands.view(*rows.shape, width).float()
@@ -165,7 +166,8 @@ def _blur_around(heatmaps: Tensor, keypoints: Tensor,
     blur_x = _shifted(kernel, columns - columns[:, None])
     blur_x = blur_x[(x[:, None] + near).clamp(0, width - 1)]
     blur_y = _shifted(kernel, reach - near[:, None]) * inside[:, None]
-    return (blur_y @ bands @ blur_x.mT).unflatten(0, heatmaps.shape[:2])
+    blurred = blur_y @ bands @ blur_x.transpose(1, 2)
+    return blurred.unflatten(0, heatmaps.shape[:2])
 
 
 def _shifted(kernel: Tensor, steps: Tensor) -> Tensor:

@@ -225,4 +225,4 @@ class TransPose(BaseModule):
         tokens = x.flatten(2).transpose(1, 2)
         for layer in self.encoder:
             tokens = layer(tokens, position)
-        return tokens.transpose(1, 2).unflatten(2, grid)
+        return tokens.transpose(1, 2).reshape_as(x)

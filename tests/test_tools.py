@@ -1,0 +1,116 @@
+"""Each tool through its real command line, away from the repository.
+
+`train`, `test`, `visualize`, `make_toy_dataset` and `swap_head` are in
+`test_mim.py`.
+"""
+import json
+
+import cv2
+import pytest
+import torch
+from mmengine.config import Config
+from mmpose.registry import MODELS
+
+from .conftest import CONFIGS, ROOT
+from .mim import mim
+from .test_apis.authors_code import MODELS_OF_THE_PAPER, authors_srpose
+
+DEMO = next((CONFIGS / 'demo').glob('*.py'))
+TOOLS = {path.stem for path in (ROOT / 'tools').glob('*.py')}
+
+
+def run(*words, cwd):
+    return mim('run', 'srpose_mm', *words, cwd=cwd)
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory):
+    """The demo's model with random weights, as MMEngine writes it."""
+    torch.manual_seed(0)
+    model = MODELS.build(Config.fromfile(DEMO).model)
+    model.init_weights()
+    for block in model.head.sr_blocks:
+        torch.nn.init.xavier_normal_(block.predictor.weight)
+    path = tmp_path_factory.mktemp('checkpoint') / 'demo.pth'
+    torch.save(dict(meta={}, state_dict=model.state_dict()), path)
+    return path
+
+
+def test_every_tool_is_here_or_in_test_mim():
+    folder = ROOT / 'tests'
+    texts = [(folder / name).read_text('utf-8')
+             for name in ('test_tools.py', 'test_mim.py')]
+    assert len(TOOLS) >= 13
+    for tool in TOOLS:
+        assert any(f"'{tool}'" in text for text in texts), tool
+
+
+def test_complexity(tmp_path):
+    output = run('complexity', DEMO, '--out', 'all.json', cwd=tmp_path)
+    assert DEMO.stem in output
+    record, = json.loads((tmp_path / 'all.json').read_text())
+    assert 0 < record['other_params'] < record['backbone_params']
+
+
+def test_convert_checkpoint(tmp_path):
+    name, (_, sizes) = next(iter(MODELS_OF_THE_PAPER.items()))
+    weights = authors_srpose(**sizes)
+    torch.save(dict(state_dict=dict(weights)), tmp_path / 'authors.pth')
+    output = run('convert_checkpoint', 'authors.pth', '--out', 'ours.pth',
+                 cwd=tmp_path)
+    assert 'ours.pth' in output
+
+
+def test_sweep_swap_head(tmp_path):
+    output = run('sweep_swap_head', '--scheme', 'sr', '--filter',
+                 'td-hm_res50_8xb64-210e_coco-256x192', '--limit', '1',
+                 '--no-run', '--out', 'sweep.json', cwd=tmp_path)
+    assert 'HeatmapHead' in output
+    record, = json.loads((tmp_path / 'sweep.json').read_text())
+    assert record['reached'] == 'built'
+
+
+def test_benchmark(tmp_path):
+    run('benchmark', '--measures', 'decode', '--rounds', '1', '--out-dir',
+        'bench', cwd=tmp_path)
+    assert {path.name for path in (tmp_path / 'bench').iterdir()} == {
+        'benchmark.json', 'benchmark.png'
+    }
+
+
+def test_predict(checkpoint, toy_coco, tmp_path):
+    output = run('predict', DEMO, checkpoint, toy_coco / 'val2017',
+                 '--out-dir', 'out', cwd=tmp_path)
+    assert '4 images, 4 people, 0 files skipped' in output
+    for path in (toy_coco / 'val2017').iterdir():
+        drawn = cv2.imread(str(tmp_path / 'out' / path.name))
+        assert drawn.shape == cv2.imread(str(path)).shape
+        content = json.loads(
+            (tmp_path / 'out' / f'{path.name}.json').read_text())
+        person, = content['predictions'][0]['instances']
+        assert len(person['keypoints']) == 17
+
+
+def test_predict_fails_where_a_file_is_skipped(checkpoint, tmp_path):
+    (tmp_path / 'empty.jpg').touch()
+    output = mim('run', 'srpose_mm', 'predict', DEMO, checkpoint, 'empty.jpg',
+                 cwd=tmp_path, check=False)
+    assert "skipped 'empty.jpg': the file is empty" in output
+    assert '1 files skipped' in output
+
+
+@pytest.mark.parametrize('tool, name', [('export_onnx', 'demo.onnx'),
+                                        ('export_torchscript', 'demo.pt')])
+def test_export(tool, name, checkpoint, tmp_path):
+    output = run(tool, DEMO, checkpoint, '--out', name, cwd=tmp_path)
+    assert '(B, 17, 2)' in output
+    assert (tmp_path / name).stat().st_size > 1e6
+
+
+def test_quantization(tmp_path):
+    output = run('quantization', '--random', '100', '--out-dir', 'out',
+                 cwd=tmp_path)
+    assert 'SRHeatmap' in output and 'MSRAHeatmap' in output
+    assert {path.name for path in (tmp_path / 'out').iterdir()} == {
+        'quantization.json', 'quantization.png'
+    }
