@@ -218,4 +218,5 @@ def test_citation_names_this_version():
     citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text('utf-8'))
     version = load(ROOT / 'srpose_mm' / 'version.py').__version__
     assert citation['version'] == version
-    assert citation['preferred-citation']['doi'] == '10.1145/3581783.3612236'
+    paper = citation['preferred-citation']
+    assert paper['identifiers'][0]['value'] == 'arXiv:2307.16765'

@@ -77,8 +77,8 @@ def complexity(config: ConfigLike, input_size: Size = None) -> Complexity:
 
     Args:
         config: A config, its file, or a name such as ``'mmpose::body_2d_...'``
-            for one that an installed package brings; of this package and MMPose
-            the bare name is enough.
+            for one that an installed package brings; of this package and
+            MMPose the bare name is enough.
         input_size: (width, height) of the image, in px; ``None`` takes that
             of the config's codec.
 

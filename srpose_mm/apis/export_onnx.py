@@ -37,8 +37,8 @@ def export_onnx(config: ConfigLike,
 
     Args:
         config: A config, its file, or a name such as ``'mmpose::body_2d_...'``
-            for one that an installed package brings; of this package and MMPose
-            the bare name is enough.
+            for one that an installed package brings; of this package and
+            MMPose the bare name is enough.
         out: File to write or replace.
         checkpoint: Its weights, of which only tensors and plain values are
             read. ``None`` takes random ones.
