@@ -11,21 +11,19 @@ from mmpose.apis import (
 
 from srpose_mm.apis.predict import predict
 
-from ..conftest import CONFIGS
-from .test_predict import (
+from ...conftest import CONFIGS
+from .helpers import (
     BOTTOM_UP,
     DEMO,
     SMALL_BOTTOM_UP,
     assert_same,
-    detector,
     draw_weights,
     people,
     picture,
     save,
-    weights,
 )
+from .test_detector import detector
 
-__all__ = ['weights']
 PATHS = sorted(
     path for path in CONFIGS.rglob('*.py') if '_base_' not in path.parts)
 # Each backbone and each of SR head, SRPose, MPII and CrowdPose.
