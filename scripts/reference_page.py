@@ -34,7 +34,7 @@ other keys.
 TOOLS = """
 ## Tools
 
-`mim run srpose_mm TOOL --help` shows the options. `train` and `test` take
+`mim run srpose_mm TOOL -- --help` shows the options. `train` and `test` take
 those of MMPose's scripts and are called as `mim train` and `mim test`.
 """
 

@@ -4,6 +4,7 @@ Imported before everything else, so nothing but the standard library is
 imported here at first.
 """
 import platform
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Dict, List, Optional, Sequence
@@ -45,7 +46,9 @@ def check_required() -> None:
 
 
 def is_installed(name: str) -> bool:
-    """Whether a module can be found, without importing it."""
+    """Whether a module is there; only its package is imported."""
+    if sys.modules.get(name) is not None:
+        return True
     try:
         return find_spec(name) is not None
     except ModuleNotFoundError:

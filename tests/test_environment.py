@@ -2,6 +2,7 @@
 import platform
 import subprocess
 import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from srpose_mm import __version__, environment
 
 
 def test_report(monkeypatch, capsys):
-    monkeypatch.setattr(environment, 'find_spec', lambda name: None)
+    monkeypatch.setattr(command, 'is_installed', lambda name: False)
     command.main([])
     lines = capsys.readouterr().out.splitlines()
     rows = {line.split()[0]: line.split(maxsplit=1)[1]
@@ -54,3 +55,11 @@ def test_a_missing_package_is_named_at_import():
     assert result.stderr.splitlines()[-1].endswith(
         'missing cv2, mmpose; install opencv-python mmpose into this '
         'environment, as docs/install.md shows')
+
+
+def test_a_stub_counts_as_installed(monkeypatch):
+    """Such as those of tools that build documentation."""
+    monkeypatch.setitem(sys.modules, 'stub', ModuleType('stub'))
+    assert environment.is_installed('stub')
+    assert not environment.is_installed('no_such_module')
+    assert not environment.is_installed('no_such_module.part')

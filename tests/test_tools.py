@@ -4,6 +4,7 @@
 `test_mim.py`.
 """
 import json
+from pathlib import Path
 
 import cv2
 import pytest
@@ -11,12 +12,14 @@ import torch
 from mmengine.config import Config
 from mmpose.registry import MODELS
 
-from .conftest import CONFIGS, ROOT
+from srpose_mm.apis.mmpose_tools import SRPOSE_MIM
+
+from .conftest import CONFIGS
 from .mim import mim
 from .test_apis.authors_code import MODELS_OF_THE_PAPER, authors_srpose
 
 DEMO = next((CONFIGS / 'demo').glob('*.py'))
-TOOLS = {path.stem for path in (ROOT / 'tools').glob('*.py')}
+TOOLS = {path.stem for path in (SRPOSE_MIM / 'tools').glob('*.py')}
 
 
 def run(*words, cwd):
@@ -37,7 +40,7 @@ def checkpoint(tmp_path_factory):
 
 
 def test_every_tool_is_here_or_in_test_mim():
-    folder = ROOT / 'tests'
+    folder = Path(__file__).parent
     texts = [(folder / name).read_text('utf-8')
              for name in ('test_tools.py', 'test_mim.py')]
     assert len(TOOLS) >= 13

@@ -23,7 +23,16 @@ def parse_args(argv=None):
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--out-dir', default='pictures')
     parser.add_argument('--num-images', type=int, default=8)
-    parser.add_argument('--score-thr', type=float, default=0.5)
+    parser.add_argument(
+        '--score-thr',
+        type=float,
+        default=0.5,
+        help='lowest score of a box that is shown')
+    parser.add_argument(
+        '--kpt-thr',
+        type=float,
+        default=0.3,
+        help='lowest score of a keypoint that is drawn')
     parser.add_argument(
         '--keypoints',
         nargs='+',
@@ -43,11 +52,14 @@ def parse_args(argv=None):
 
 def main(argv=None):
     args = parse_args(argv)
-    cfg = load_config(args.config, 'visualize')
-    cfg.merge_from_dict(args.cfg_options or {})
-    files = visualize(cfg, args.checkpoint, args.out_dir, args.num_images,
-                      args.score_thr, args.device, args.keypoints,
-                      args.images)
+    try:
+        cfg = load_config(args.config, 'visualize')
+        cfg.merge_from_dict(args.cfg_options or {})
+        files = visualize(cfg, args.checkpoint, args.out_dir, args.num_images,
+                          args.score_thr, args.device, args.keypoints,
+                          args.images, args.kpt_thr)
+    except (OSError, TypeError, ValueError) as err:
+        raise SystemExit(f'{err}') from err
     logger = MMLogger.get_instance('srpose_mm', logger_name='srpose_mm')
     logger.info(f'{len(files)} pictures in {args.out_dir}')
 

@@ -1,3 +1,4 @@
+from glob import escape
 from pathlib import Path
 from typing import Union
 
@@ -29,10 +30,10 @@ def locate_config(config: Union[str, Path], owner: str) -> str:
     name = Path(config).name
     if name == str(config):
         stem = name[:-len('.py')] if name.endswith('.py') else name
-        for path in (SRPOSE_MIM / 'configs').rglob(f'{stem}.py'):
+        for path in (SRPOSE_MIM / 'configs').rglob(f'{escape(stem)}.py'):
             return str(path)
         folder = MMPOSE_MIM / 'configs'
-        for path in folder.rglob(f'{stem}.py'):
+        for path in folder.rglob(f'{escape(stem)}.py'):
             return f'mmpose::{path.relative_to(folder).as_posix()}'
     raise FileNotFoundError(
         f'{owner}: expected config to be a config file, a name such as '

@@ -63,6 +63,11 @@ def open_video(path: Path) -> cv2.VideoCapture:
         SkippedFile: If OpenCV cannot.
     """
     check_file(path)
+    with path.open('rb') as stream:
+        start = stream.read(64)
+    # FFmpeg follows playlists to other files; they are text.
+    if all(byte >= 32 or byte in b'\t\r\n' for byte in start):
+        raise SkippedFile('it is text and no video')
     # An absolute path is no address of a stream, whatever it is called.
     video = cv2.VideoCapture(os.path.abspath(path))
     if not video.isOpened():

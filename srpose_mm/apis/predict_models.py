@@ -1,7 +1,8 @@
 """Load pose estimators and detectors without trust, and run them."""
 import copy
-import os
+from collections import OrderedDict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Callable, Optional
 
 import numpy as np
@@ -28,7 +29,8 @@ OWNER = 'predict'
 def load_estimator(config: ConfigLike,
                    checkpoint: PathLike,
                    device: str,
-                   cfg_options: Optional[dict] = None) -> nn.Module:
+                   cfg_options: Optional[dict] = None,
+                   owner: str = OWNER) -> nn.Module:
     """Load a pose estimator as :func:`mmpose.apis.init_model` does.
 
     Args:
@@ -36,6 +38,7 @@ def load_estimator(config: ConfigLike,
         checkpoint: As for :func:`predict`.
         device: Where to run.
         cfg_options: Changes of the config.
+        owner: What messages of errors start with.
 
     Returns:
         The model.
@@ -47,10 +50,10 @@ def load_estimator(config: ConfigLike,
             to another model, or has weights that are not finite.
     """
     model = _load(init_model, config, checkpoint, 'checkpoint', device,
-                  cfg_options)
+                  owner, cfg_options)
     if not isinstance(model, (TopdownPoseEstimator, BottomupPoseEstimator)):
         raise TypeError(
-            f'{OWNER}: expected config to have a TopdownPoseEstimator or a '
+            f'{owner}: expected config to have a TopdownPoseEstimator or a '
             f'BottomupPoseEstimator, got {type(model).__name__}')
     return model
 
@@ -90,7 +93,8 @@ def find_people(model: nn.Module,
         people.bbox_scores = boxes[:, 4]
     _complete(people)
     if not all(np.isfinite(people[key]).all()
-               for key in ('keypoints', 'keypoint_scores', 'bbox_scores')):
+               for key in ('keypoints', 'keypoint_scores', 'bboxes',
+                           'bbox_scores')):
         raise SkippedFile('the model predicts numbers that are not finite')
     return sample
 
@@ -126,7 +130,7 @@ class PersonDetector:
             self.model = _load(
                 lambda *args, **kwargs: init_detector(
                     *args, palette='coco', **kwargs), config, checkpoint,
-                'det_checkpoint', device)
+                'det_checkpoint', device, OWNER)
         classes = [name.lower() for name in self.model.dataset_meta['classes']]
         if 'person' not in classes:
             raise ValueError(f'{OWNER}: expected det_config to have a class '
@@ -154,31 +158,47 @@ class PersonDetector:
 
 
 def _load(init: Callable[..., nn.Module], config: ConfigLike,
-          checkpoint: PathLike, what: str, device: str,
+          checkpoint: PathLike, what: str, device: str, owner: str,
           cfg_options: Optional[dict] = None) -> nn.Module:
-    """Let ``init`` read a checkpoint that is known to be harmless."""
-    refuse_url(checkpoint, what)
-    cfg = copy.deepcopy(load_config(config, OWNER))
-    check_input(Path(checkpoint), OWNER)
-    contents = load_checkpoint(Path(checkpoint), OWNER)
-    # An absolute path is no address, whatever the file is called.
-    model = init(
-        cfg,
-        os.path.abspath(checkpoint),
-        device=device,
-        cfg_options=cfg_options)
-    keys = {_without_wrapper(key) for key in contents['state_dict']}
-    if not keys.intersection(model.state_dict()):
+    """Let ``init`` read what is harmless of a checkpoint."""
+    refuse_url(checkpoint, what, owner)
+    cfg = copy.deepcopy(load_config(config, owner))
+    check_input(Path(checkpoint), owner, what)
+    contents = load_checkpoint(Path(checkpoint), owner)
+    weights = contents['state_dict']
+    with TemporaryDirectory(prefix='srpose_mm_') as folder:
+        # MMEngine reads without care where torch does, so it gets a copy of
+        # what was read with care.
+        harmless = str(Path(folder) / 'checkpoint.pth')
+        torch.save(
+            dict(state_dict=weights, meta=contents.get('meta', {})), harmless)
+        model = init(cfg, harmless, device=device, cfg_options=cfg_options)
+    _check_weights(model, weights, f'{owner}: {checkpoint}: expected {what}')
+    return model
+
+
+def _check_weights(model: nn.Module, weights: dict, message: str) -> None:
+    """Refuse weights of another model, which MMEngine only warns of."""
+    state = OrderedDict(
+        (_without_wrapper(key), value) for key, value in weights.items())
+    # MMPose's heads rename old weights by the version that is in here.
+    state._metadata = getattr(weights, '_metadata', OrderedDict())
+    try:
+        missing = model.load_state_dict(state, strict=False).missing_keys
+    except RuntimeError as err:
+        reason = ' '.join(str(err).split())[:300]
+        raise ValueError(f'{message} to have weights of the config\'s model, '
+                         f'got others ({reason})') from err
+    lacking = [key for key, _ in model.named_parameters() if key in missing]
+    if lacking:
         raise ValueError(
-            f'{OWNER}: expected {what} to have weights of this config\'s '
-            f'model, got {str(checkpoint)!r}, of which no name fits')
+            f'{message} to have all weights of the config\'s model, '
+            f'{len(lacking)} are not there, such as {lacking[-1]}')
     for key, value in model.state_dict().items():
         # NaN would make keypoints that look like any other.
         if not torch.isfinite(value).all():
-            raise ValueError(
-                f'{OWNER}: expected {what} to have finite weights, got NaN '
-                f'or infinity in {key}; the training went wrong')
-    return model
+            raise ValueError(f'{message} to have finite weights, got NaN or '
+                             f'infinity in {key}; the training went wrong')
 
 
 def _without_wrapper(key: Any) -> Any:

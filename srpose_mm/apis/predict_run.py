@@ -30,7 +30,8 @@ class Predicted(NamedTuple):
     """What :func:`predict` did.
 
     Attributes:
-        images: Number of images and frames of videos.
+        images: Number of images and frames of videos, without those of files
+            that were left out.
         people: Number of people in them.
         files: The files written.
         skipped: Each input that was left out, and why.
@@ -86,10 +87,13 @@ class PredictRun:
             for source in progress.track(sources, description='predicting'):
                 try:
                     if source.is_video:
-                        self._video(source, progress)
+                        found = self._video(source, progress)
                     else:
-                        self._image(source)
-                except (SkippedFile, OSError) as err:
+                        found = [self._image(source)]
+                    self.images += len(found)
+                    self.people += sum(map(len, found))
+                # OpenCV refuses some sizes by an error of its own.
+                except (SkippedFile, OSError, cv2.error) as err:
                     self.skipped.append((source.path, str(err)))
                     # Quoted, because a name can have line breaks.
                     self.logger.warning(
@@ -100,10 +104,11 @@ class PredictRun:
         self.logger.info(f'{predicted.summary()}; results in {self.out.root}')
         return predicted
 
-    def _image(self, source: Source) -> None:
+    def _image(self, source: Source) -> List[dict]:
+        """Predict on an image and write; give its people."""
         image = read_image(source.path)
-        sample = self._find(image)
-        self._write_json(source, [_instances(sample)], image.shape)
+        sample = find_people(self.model, image, self.detector)
+        people = _instances(sample)
         if self.artist:
             drawn = self._draw(image, sample)
             is_encoded, contents = cv2.imencode(source.drawn.suffix, drawn)
@@ -111,10 +116,14 @@ class PredictRun:
                 raise SkippedFile('OpenCV cannot write its picture')
             with self._writing(source.drawn) as path:
                 path.write_bytes(contents)
+        self._write_json(source, [people], image.shape)
+        return people
 
-    def _video(self, source: Source, progress: Progress) -> None:
+    def _video(self, source: Source,
+               progress: Progress) -> List[List[dict]]:
+        """Predict on a video and write; give the people of each frame."""
         video = open_video(source.path)
-        total = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+        total = int(np.nan_to_num(video.get(cv2.CAP_PROP_FRAME_COUNT)))
         fps = video.get(cv2.CAP_PROP_FPS) or 25.
         task = progress.add_task('frames', total=max(total, 1))
         people = []
@@ -125,7 +134,7 @@ class PredictRun:
                 path = stack.enter_context(self._writing(source.drawn))
                 write = stack.enter_context(video_writer(path, fps))
             for frame in progress.track(frames(video), task_id=task):
-                sample = self._find(frame)
+                sample = find_people(self.model, frame, self.detector)
                 people.append(_instances(sample))
                 if self.artist:
                     write(self._draw(frame, sample))
@@ -135,12 +144,7 @@ class PredictRun:
             self.logger.warning(f'{str(source.path)!r}: {len(people)} of '
                                 f'{total} frames could be read')
         self._write_json(source, people, frame.shape, fps)
-
-    def _find(self, image: np.ndarray) -> PoseDataSample:
-        sample = find_people(self.model, image, self.detector)
-        self.images += 1
-        self.people += len(sample.get('pred_instances', ()))
-        return sample
+        return people
 
     def _draw(self, image: np.ndarray, sample: PoseDataSample) -> np.ndarray:
         drawn = self.artist.add_datasample(

@@ -28,7 +28,7 @@ class Source(NamedTuple):
         return self.path.suffix.lower() in VIDEOS
 
 
-def refuse_url(location: PathLike, what: str) -> None:
+def refuse_url(location: PathLike, what: str, owner: str) -> None:
     """Refuse what MMEngine would download.
 
     Raises:
@@ -36,7 +36,7 @@ def refuse_url(location: PathLike, what: str) -> None:
     """
     if re.match(r'[\w.+-]{2,}:/', str(location)):
         raise ValueError(
-            f'predict: expected {what} to be a local file, got '
+            f'{owner}: expected {what} to be a local file, got '
             f'{str(location)!r}; nothing is downloaded, fetch it yourself')
 
 
@@ -60,7 +60,7 @@ def find_sources(inputs: Union[PathLike, Sequence[PathLike]],
         inputs = [inputs]
     found = []
     for given in inputs:
-        refuse_url(given, 'inputs')
+        refuse_url(given, 'inputs', 'predict')
         path = Path(given)
         if path.is_dir():
             found += _search(path, Path(out_dir))

@@ -14,18 +14,21 @@ from ..utils.restricted_pickle import restricted_load
 StateDict = Dict[str, Tensor]
 
 
-def check_input(checkpoint: Path, owner: str) -> None:
+def check_input(checkpoint: Path,
+                owner: str,
+                what: str = 'checkpoint') -> None:
     """Refuse a checkpoint that is not there.
 
     Args:
         checkpoint: The file to read.
         owner: What messages of errors start with.
+        what: The argument that names it.
 
     Raises:
         FileNotFoundError: If there is no such file.
     """
     if not checkpoint.is_file():
-        raise FileNotFoundError(f'{owner}: expected checkpoint to be a file, '
+        raise FileNotFoundError(f'{owner}: expected {what} to be a file, '
                                 f'got {str(checkpoint)!r}')
 
 

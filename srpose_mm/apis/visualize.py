@@ -6,30 +6,32 @@ import torch
 from mmcv import imread
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmpose.apis import inference_bottomup, inference_topdown, init_model
+from mmpose.apis import inference_bottomup, inference_topdown
 from mmpose.models.heads import AssociativeEmbeddingHead
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.registry import DATASETS
-from mmpose.structures import merge_data_samples
+from mmpose.structures import PoseDataSample, merge_data_samples
 from mmpose.visualization import PoseLocalVisualizer
 from rich.console import Console
 from rich.progress import track
 from torch import nn
 
 from .draw_heatmaps import draw_heatmaps, keypoint_names, select_keypoints
+from .load_config import ConfigLike
+from .predict_models import load_estimator
 
 Boxes = List[np.ndarray]
 
 
-def visualize(config: Union[str, Path, Config],
-              checkpoint: str,
+def visualize(config: ConfigLike,
+              checkpoint: Union[str, Path],
               out_dir: Union[str, Path],
               num_images: int = 8,
               score_thr: float = 0.5,
               device: Optional[str] = None,
               keypoints: Optional[Sequence[Union[int, str]]] = None,
-              images: Optional[Sequence[Union[str, Path]]] = None
-              ) -> List[Path]:
+              images: Optional[Sequence[Union[str, Path]]] = None,
+              kpt_thr: float = 0.3) -> List[Path]:
     """Draw what a model sees in images of its test data set, or in others.
 
     For each image it writes ``NNN_NAME_skeletons.jpg``, the people's
@@ -38,8 +40,9 @@ def visualize(config: Union[str, Path, Config],
     image if the model is bottom-up.
 
     Args:
-        config: The model's config.
-        checkpoint: Its weights.
+        config: The model's config, its file, ``PACKAGE::PATH`` or a bare name
+            of this package or MMPose.
+        checkpoint: Its weights, a local file.
         out_dir: Folder to write to.
         num_images: Number of images, from the start of the data set.
         score_thr: Lowest score of a box that is shown.
@@ -49,21 +52,24 @@ def visualize(config: Union[str, Path, Config],
             over all keypoints.
         images: Image files to take, all of them, in the place of the data
             set's. To a top-down model each is one person's box.
+        kpt_thr: Lowest score of a keypoint of the skeletons.
 
     Returns:
         The files written.
 
     Raises:
-        FileNotFoundError: If one of ``images`` is no file.
+        FileNotFoundError: If a config, a checkpoint or one of ``images`` is no
+            file.
         TypeError: If the model predicts no heatmaps.
-        ValueError: If there is no such keypoint, one of ``images`` cannot be
-            read, or the test data set holds no box above ``score_thr``.
+        ValueError: If the checkpoint is damaged, could run code or belongs to
+            another model, there is no such keypoint, one of ``images`` cannot
+            be read, or the test data set holds no box above ``score_thr``.
     """
     out_dir = Path(out_dir)
     chosen = None if images is None else _whole_images(images)
     if device is None:
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    model = init_model(config, str(checkpoint), device=device)
+    model = load_estimator(config, checkpoint, device, owner='visualize')
     bottom_up = _is_bottom_up(model)
     if keypoints is not None:
         select_keypoints(keypoints, keypoint_names(model))
@@ -79,26 +85,26 @@ def visualize(config: Union[str, Path, Config],
         stem = f'{number:03d}_{Path(path).stem}'
         skeletons = out_dir / f'{stem}_skeletons.jpg'
         heatmaps = out_dir / f'{stem}_heatmaps.png'
-        _draw_skeletons(visualizer, model, path, boxes, skeletons)
         box = None if bottom_up else boxes[0]
+        samples = _find_people(model, path, boxes, bottom_up)
+        visualizer.add_datasample(
+            'result',
+            imread(path, channel_order='rgb'),
+            merge_data_samples(samples),
+            draw_gt=False,
+            kpt_thr=kpt_thr,
+            out_file=str(skeletons))
         draw_heatmaps(model, path, box, keypoints).savefig(heatmaps)
         files += [skeletons, heatmaps]
     return files
 
 
-def _draw_skeletons(visualizer: PoseLocalVisualizer, model: nn.Module,
-                    path: str, boxes: Boxes, out_file: Path) -> None:
-    """Write an image with the skeletons of the people in it."""
-    if _is_bottom_up(model):
-        samples = inference_bottomup(model, path)
-    else:
-        samples = inference_topdown(model, path, np.stack(boxes))
-    visualizer.add_datasample(
-        'result',
-        imread(path, channel_order='rgb'),
-        merge_data_samples(samples),
-        draw_gt=False,
-        out_file=str(out_file))
+def _find_people(model: nn.Module, path: str, boxes: Boxes,
+                 bottom_up: bool) -> List[PoseDataSample]:
+    """Predict the people of an image."""
+    if bottom_up:
+        return inference_bottomup(model, path)
+    return inference_topdown(model, path, np.stack(boxes))
 
 
 def _is_bottom_up(model: nn.Module) -> bool:

@@ -32,7 +32,7 @@ def history_buffer_getattr(owner: type, name: str) -> FunctionType:
         name: Name of one of its statistics methods.
 
     Returns:
-        The method. Unpickling can store it but not call it.
+        The method, which computes with the numbers of a buffer, no more.
 
     Raises:
         ValueError: For anything else.

@@ -46,6 +46,14 @@ def restricted_load(stream: BinaryIO) -> Any:
     Raises:
         ValueError: If it names anything else.
     """
+    try:
+        records = torch._C.PyTorchFileReader(stream).get_all_records()
+    except RuntimeError:
+        records = []  # torch's older format, which is no archive
+    # torch runs the program of such an archive, whatever unpickler it gets.
+    if 'constants.pkl' in records:
+        raise refusal('a TorchScript program')
+    stream.seek(0)
     module = SimpleNamespace(
         __name__='restricted_pickle',
         Unpickler=KnownUnpickler,

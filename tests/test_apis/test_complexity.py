@@ -195,7 +195,7 @@ def test_tool(tmp_path, monkeypatch, capsys):
 
 def test_no_such_file():
     with pytest.raises(FileNotFoundError, match=r'complexity: expected config '
-                       r'to be a config file .*got \'configs/nope.py\''):
+                       r'to be a config file, .*got \'configs/nope.py\''):
         complexity('configs/nope.py')
     with pytest.raises(FileNotFoundError, match='nope.py'):
         complexity(STOCK + 'nope.py')

@@ -235,7 +235,7 @@ def test_tool(work_dir, capsys):
 
 def test_tool_says_what_is_wrong(work_dir, monkeypatch, capsys):
     monkeypatch.setattr(sys, 'argv', [TOOL, 'nowhere', '--out', 'mine.py'])
-    with pytest.raises(SystemExit, match='model zoo, got \'nowhere\''):
+    with pytest.raises(SystemExit, match='or MMPose, got \'nowhere\''):
         runpy.run_path(TOOL, run_name='__main__')
     with pytest.raises(SystemExit, match='DEKRHead cannot be swapped'):
         run_tool('dekr_hrnet-w32_8xb10-140e_coco-512x512', '--out', 'mine.py')

@@ -166,6 +166,8 @@ def test_configs_of_this_package_are_found_by_name():
     for given in (name, f'{name}.py'):
         assert Path(locate_config(given, 'test')).name == path.name
     assert load_config(name, 'test').codec.type == 'SRHeatmap'
+    with pytest.raises(FileNotFoundError, match='test: expected config'):
+        locate_config('*', 'test')
 
 
 def test_a_config_its_file_and_its_names_are_the_same():

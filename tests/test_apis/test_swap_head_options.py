@@ -104,7 +104,7 @@ def test_unknown_options_and_files():
     with pytest.raises(TypeError, match='kernel'):
         swap_head(RES50, kernel=9)
     with pytest.raises(FileNotFoundError, match='swap_head: expected config '
-                       '.* model zoo, got \'td-hm_res51\''):
+                       '.* or MMPose, got \'td-hm_res51\''):
         swap_head('td-hm_res51')
     with pytest.raises(ValueError, match='with a model, got one with'):
         swap_head(Config(dict(codec=dict())))

@@ -62,7 +62,7 @@ def test_no_thread_outlives_the_program(tmp_path):
     result = launch(tmp_path)
     assert result.returncode == 0, result.stderr
     assert result.stderr.count('gradient 1.5') == 2
-    assert result.stderr.count('0 gloo threads, 1 in all') == 2, result.stderr
+    assert result.stderr.count('0 gloo threads') == 2, result.stderr
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='serves CPUs only')

@@ -52,6 +52,43 @@ def test_what_could_run_code_is_refused(function, args, named, tmp_path,
     assert not (tmp_path / 'ran').exists()
 
 
+class Program(torch.nn.Module):
+    """Writes a file when TorchScript loads it."""
+
+    @torch.jit.export
+    def __getstate__(self) -> bool:
+        return self.training
+
+    @torch.jit.export
+    def __setstate__(self, state: bool) -> None:
+        self.training = state
+        torch.save(torch.zeros(1), 'ran')
+
+    def forward(self, x):
+        return x
+
+
+def test_a_torchscript_program_is_refused(tmp_path, monkeypatch):
+    """torch.load runs one before it asks for an unpickler."""
+    monkeypatch.chdir(tmp_path)
+    torch.jit.script(Program()).save('bad.pth')
+    with open('bad.pth', 'rb') as stream, pytest.raises(
+            ValueError, match='holds a TorchScript program'):
+        restricted_load(stream)
+    assert not (tmp_path / 'ran').exists()
+    torch.jit.load('bad.pth')
+    assert (tmp_path / 'ran').exists()
+
+
+def test_the_older_format_loads(tmp_path):
+    weights = torch.nn.Linear(2, 1).state_dict()
+    torch.save(weights, tmp_path / 'old.pth',
+               _use_new_zipfile_serialization=False)
+    with (tmp_path / 'old.pth').open('rb') as stream:
+        loaded = restricted_load(stream)
+    assert torch.equal(loaded['weight'], weights['weight'])
+
+
 def test_tools_take_it_before_torch_2_6(tmp_path, monkeypatch):
     monkeypatch.setattr(safe_checkpoint, 'knows_aliases', lambda: False)
     save_checkpoint(run_checkpoint(), str(tmp_path / 'epoch_1.pth'))

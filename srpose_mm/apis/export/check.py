@@ -26,6 +26,10 @@ def differences(expected: Expected, got: Sequence[Tensor],
         ExportMismatch: If an output has another shape or type, or differs by
             more than 0.01 px or 1e-4 of the highest value.
     """
+    if len(got) != len(expected.outputs):
+        raise ExportMismatch(
+            f'{owner}: expected a file that gives {list(expected.outputs)}, '
+            f'got {len(got)} tensors; no file is written')
     found = {}
     for (name, want), have in zip(expected.outputs.items(), got):
         if have.shape != want.shape or have.dtype != want.dtype:

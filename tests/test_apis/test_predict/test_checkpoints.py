@@ -1,6 +1,5 @@
 """Which checkpoints are read."""
 import os
-import pickle
 
 import pytest
 import torch
@@ -36,6 +35,26 @@ def test_its_keypoint_names_are_taken(weights, tmp_path):
     assert content['meta']['dataset'] == 'mine'
 
 
+def test_all_weights_have_to_be_there(weights, tmp_path):
+    """Others would be random, and predict something all the same."""
+    picture(tmp_path / 'a.png')
+    contents = torch.load(weights)
+    state = contents['state_dict']
+    for key in [key for key in state if key.startswith('head')]:
+        del state[key]
+    torch.save(contents, tmp_path / 'backbone.pth')
+    with pytest.raises(ValueError, match=r'expected checkpoint to have all '
+                       r'weights .* such as head\.'):
+        predict(DEMO, tmp_path / 'backbone.pth', tmp_path / 'a.png',
+                tmp_path / 'out')
+    contents = torch.load(weights)
+    contents['state_dict']['backbone.conv1.weight'] = torch.zeros(3)
+    torch.save(contents, tmp_path / 'shape.pth')
+    with pytest.raises(ValueError, match='got others'):
+        predict(DEMO, tmp_path / 'shape.pth', tmp_path / 'a.png',
+                tmp_path / 'out')
+
+
 class Attack:
 
     def __init__(self, command):
@@ -50,5 +69,4 @@ def hostile(folder):
     path = folder / 'hostile.pth'
     attack = Attack(f'touch {folder / "ran"}')
     torch.save(dict(state_dict=dict(), attack=attack), path)
-    assert pickle.dumps(attack)
     return path

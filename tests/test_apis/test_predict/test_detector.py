@@ -98,7 +98,7 @@ def test_errors(run, weights, bottom_up, tmp_path):
             cfg_options=SMALL_BOTTOM_UP)
     with pytest.raises(ValueError, match='give both'):
         run(tmp_path / 'a.png', det_config=cfg)
-    with pytest.raises(ValueError, match='no name fits'):
+    with pytest.raises(ValueError, match='are not there, such as'):
         run(tmp_path / 'a.png', det_config=cfg, det_checkpoint=weights)
     contents = torch.load(checkpoint)
     contents['meta'] = dict(dataset_meta=dict(CLASSES=('cat', 'dog')))

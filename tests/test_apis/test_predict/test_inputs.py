@@ -70,7 +70,7 @@ def test_what_cannot_be_read_is_skipped(run, tmp_path):
     assert all(reason.startswith('it is damaged') for reason in damaged)
     assert reasons == {
         'text.jpg': 'it is no image',
-        'text.mp4': 'it is no video that OpenCV can read',
+        'text.mp4': 'it is text and no video',
         'zero.webp': 'the file is empty',
         'pipe.jpg': 'not a file',
         'missing.jpg': 'no such file'
@@ -106,3 +106,27 @@ def test_errors(run, weights, tmp_path):
     with pytest.raises(FileNotFoundError, match='config to be a config'):
         predict('nowhere.py', weights, tmp_path / 'a.png',
                 tmp_path / 'out')
+
+
+def test_a_playlist_is_not_followed(run, tmp_path):
+    """FFmpeg would read the file that it names."""
+    secret = video(tmp_path / 'secret.avi')
+    for name, text in (('h.mp4', '#EXTM3U\n#EXTINF:1,\n'),
+                       ('c.mp4', 'ffconcat version 1.0\nfile ')):
+        (tmp_path / 'in').mkdir(exist_ok=True)
+        (tmp_path / 'in' / name).write_text(f'{text}{secret}\n')
+    result = run(tmp_path / 'in')
+    assert result.images == 0 and not result.files
+    assert [reason for _, reason in result.skipped] == [
+        'it is text and no video'] * 2
+
+
+def test_an_odd_image_stops_nothing(run, tmp_path):
+    """OpenCV does not warp more than 32767 px."""
+    picture(tmp_path / 'in/a.png', height=4, width=33000)
+    picture(tmp_path / 'in/b.png')
+    result = run(tmp_path / 'in')
+    assert result.images == 1 and result.people == 1
+    [(path, _)] = result.skipped
+    assert path.name == 'a.png'
+    assert {p.name for p in result.files} == {'b.png', 'b.png.json'}

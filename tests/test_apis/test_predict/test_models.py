@@ -27,7 +27,7 @@ def test_the_whole_image_is_one_box(run, model, tmp_path):
     result = run(tmp_path / 'a.png')
     out = tmp_path / 'out'
     assert (result.images, result.people, result.skipped) == (1, 1, [])
-    assert result.files == [out / 'a.png.json', out / 'a.png']
+    assert result.files == [out / 'a.png', out / 'a.png.json']
     [person] = people(out / 'a.png.json')
     [sample] = inference_topdown(model, image)
     assert_same([person], sample)
