@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import nn
 
+from .draw_heatmaps import keypoint_names
 from .predict_files import (
     OutFolder,
     SkippedFile,
@@ -161,13 +162,12 @@ class PredictRun:
                     shape: Tuple[int, ...],
                     fps: Optional[float] = None) -> None:
         dataset = self.model.dataset_meta
-        names = dataset['keypoint_id2name']
         meta = dict(
             source=str(source.path),
             size=[shape[1], shape[0]],
             fps=fps,
             dataset=dataset['dataset_name'],
-            keypoint_names=[names[i] for i in sorted(names)],
+            keypoint_names=keypoint_names(self.model),
             skeleton_links=np.asarray(dataset['skeleton_links']).tolist())
         predictions = [
             dict(frame_id=index, instances=instances)

@@ -58,5 +58,8 @@ def restricted_load(stream: BinaryIO) -> Any:
         __name__='restricted_pickle',
         Unpickler=KnownUnpickler,
         load=lambda file, **kwargs: KnownUnpickler(file, **kwargs).load())
+    # The safe way, weights_only=True, cannot be told of stand-ins here and
+    # refuses MMEngine's files. KnownUnpickler takes its place: it resolves
+    # every name that the file holds and knows no function that runs code.
     return torch.load(
         stream, map_location='cpu', pickle_module=module, weights_only=False)
