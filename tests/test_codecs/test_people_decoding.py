@@ -130,6 +130,8 @@ def test_udp_refinement_is_that_of_stock():
     got = refine_dark_udp(peaks, logs)[0].transpose(0, 1).numpy()
     stock_logs = heatmaps.copy()  # the stock function leaves the log in it
     expected = refine_keypoints_dark_udp(points, stock_logs, 3)
+    # Stock code lets points of noise leave the map.
+    expected = np.clip(expected, 0, (39, 29))
     np.testing.assert_allclose(logs[0], stock_logs, atol=1e-5)
     # Where the map is nearly flat the step is a quotient of rounding errors.
     same = np.isclose(got, expected, rtol=1e-3, atol=1e-3).all(axis=-1)

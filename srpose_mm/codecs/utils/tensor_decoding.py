@@ -105,8 +105,8 @@ def refine_dark(keypoints: Tensor, heatmaps: Tensor,
         blur_kernel: 1-D Gaussian of odd length.
 
     Returns:
-        Refined peaks in shape (B, K, 2). Peaks within two cells of the
-        border stay where they are.
+        Refined peaks in shape (B, K, 2), within the heatmap. Peaks within two
+        cells of the border stay where they are.
 
     Source: Zhang et al., "Distribution-Aware Coordinate Representation for
     Human Pose Estimation" (CVPR 2020), section 3.2.
@@ -130,7 +130,10 @@ def refine_dark(keypoints: Tensor, heatmaps: Tensor,
     offset = torch.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy],
                          dim=-1) / determinant[..., None]
     valid = valid[..., None] & offset.isfinite()
-    return torch.where(valid, keypoints + offset, keypoints)
+    last = torch.tensor([width - 1., height - 1.], device=heatmaps.device)
+    # Of a map that is no Gaussian a step can be of any length.
+    refined = torch.minimum(keypoints + offset, last).clamp_min(0)
+    return torch.where(valid, refined, keypoints)
 
 
 def _blur_around(heatmaps: Tensor, keypoints: Tensor,

@@ -43,8 +43,8 @@ def refine_dark_udp(keypoints: Tensor, log_heatmaps: Tensor) -> Tensor:
         log_heatmaps: What :func:`log_blurred` gave, in shape (B, K, H, W).
 
     Returns:
-        Refined peaks in shape (B, K, N, 2). One whose step is not defined
-        stays where it is.
+        Refined peaks in shape (B, K, N, 2), within the heatmap, where MMPose
+        lets them leave it. One whose step is not defined stays where it is.
     """
     height, width = log_heatmaps.shape[-2:]
     flat = log_heatmaps.flatten(2)
@@ -67,4 +67,7 @@ def refine_dark_udp(keypoints: Tensor, log_heatmaps: Tensor) -> Tensor:
     dxx, dyy, dxy = (d.double() for d in (dxx + epsilon, dyy + epsilon, dxy))
     step = torch.stack([dyy * dx - dxy * dy, dxx * dy - dxy * dx], dim=-1)
     step = step / (dxx * dyy - dxy**2)[..., None]
-    return (keypoints - step.nan_to_num(0, 0, 0)).float()
+    refined = (keypoints - step.nan_to_num(0, 0, 0)).float()
+    last = torch.tensor([width - 1., height - 1.], device=flat.device)
+    # Of a map that is no Gaussian a step can be of any length.
+    return torch.minimum(refined, last).clamp_min(0)
