@@ -10,7 +10,7 @@ from .environment import check_required
 check_required()
 
 from .codecs import SRAssociativeEmbedding, SRHeatmap
-from .engine import ChannelsLastHook
+from .engine import ChannelsLastHook, EpochSeedHook, SafeCheckpointHook
 from .models import (
     SRAssociativeEmbeddingHead,
     SRHead,
@@ -24,7 +24,7 @@ from .version import __version__
 register_checkpoint_globals()
 
 __all__ = [
-    'ChannelsLastHook', 'SRAssociativeEmbedding',
+    'ChannelsLastHook', 'EpochSeedHook', 'SRAssociativeEmbedding',
     'SRAssociativeEmbeddingHead', 'SRHead', 'SRHeatmap', 'SRPoseHead',
-    'SRPoseNeck', 'TransPose', '__version__'
+    'SRPoseNeck', 'SafeCheckpointHook', 'TransPose', '__version__'
 ]

@@ -13,7 +13,10 @@ randomness = dict(seed=0)
 # Unlike MMEngine's default wrapper it names no GPU and so serves CPUs too.
 model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None)
 default_hooks = dict(
-    logger=dict(interval=20), checkpoint=dict(interval=1, max_keep_ckpts=1))
+    logger=dict(interval=20),
+    checkpoint=dict(
+        type='SafeCheckpointHook', interval=1, max_keep_ckpts=1),
+    epoch_seed=dict(type='EpochSeedHook'))
 custom_hooks = [dict(type='SyncBuffersHook'), dict(type='ChannelsLastHook')]
 
 # optimizer

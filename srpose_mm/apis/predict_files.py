@@ -3,13 +3,14 @@ import os
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Callable, Iterator, Union
 
 import cv2
 import mmcv
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+
+from ..utils.replacing import replacing
 
 PathLike = Union[str, Path]
 
@@ -139,12 +140,9 @@ class OutFolder:
             SkippedFile: If links lead ``name`` out of the folder.
         """
         target = self.root / name
-        if self.root not in target.resolve().parents:
+        if self.root not in Path(os.path.realpath(target)).parents:
             raise SkippedFile(f'a link leads its result {str(name)!r} out of '
                               'out_dir')
         target.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(
-                prefix='.predict_', dir=target.parent) as folder:
-            temporary = Path(folder) / f'result{target.suffix}'
-            yield temporary
-            os.replace(temporary, target)
+        with replacing(target) as unfinished:
+            yield unfinished

@@ -1,9 +1,9 @@
 """What to predict on, and what its results are called."""
 import os
-import re
 from pathlib import Path
 from typing import List, NamedTuple, Sequence, Set, Tuple, Union
 
+from ..utils.safe_load import refuse_url
 from .predict_files import PathLike
 
 PICTURES = {'.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp'}
@@ -26,18 +26,6 @@ class Source(NamedTuple):
     @property
     def is_video(self) -> bool:
         return self.path.suffix.lower() in VIDEOS
-
-
-def refuse_url(location: PathLike, what: str, owner: str) -> None:
-    """Refuse what MMEngine would download.
-
-    Raises:
-        ValueError: If ``location`` is the address of something elsewhere.
-    """
-    if re.match(r'[\w.+-]{2,}:/', str(location)):
-        raise ValueError(
-            f'{owner}: expected {what} to be a local file, got '
-            f'{str(location)!r}; nothing is downloaded, fetch it yourself')
 
 
 def find_sources(inputs: Union[PathLike, Sequence[PathLike]],
@@ -70,10 +58,11 @@ def find_sources(inputs: Union[PathLike, Sequence[PathLike]],
         raise ValueError('predict: expected inputs to name images, videos or '
                          'folders of them, got none')
     sources = _name_results(found)
-    paths = {source.path.resolve() for source in sources}
+    # Unlike Path.resolve it takes a link that leads to itself.
+    paths = {os.path.realpath(source.path) for source in sources}
     for source in sources:
         for result in (source.drawn, source.predictions):
-            if (Path(out_dir) / result).resolve() in paths:
+            if os.path.realpath(Path(out_dir) / result) in paths:
                 raise ValueError(
                     f'predict: expected out_dir to be apart from the inputs, '
                     f'got {str(out_dir)!r}, where {str(result)!r} is one of '
@@ -92,7 +81,7 @@ def _search(folder: Path, out_dir: Path) -> List[Tuple[Path, Path]]:
     for root, folders, files in os.walk(folder, onerror=stop):
         folders[:] = [
             name for name in folders
-            if Path(root, name).resolve() != out_dir.resolve()
+            if os.path.realpath(Path(root, name)) != os.path.realpath(out_dir)
         ]
         names += [
             Path(root, name).relative_to(folder) for name in files

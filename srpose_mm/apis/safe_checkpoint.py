@@ -1,15 +1,12 @@
 """Read and write checkpoint files without trust and without halves."""
-import os
-import re
-import tempfile
 from pathlib import Path
 from typing import Any, Dict
 
 import torch
 from torch import Tensor
 
-from ..utils.checkpoint_globals import knows_aliases
-from ..utils.restricted_pickle import restricted_load
+from ..utils.replacing import replacing
+from ..utils.safe_load import safe_load
 
 StateDict = Dict[str, Tensor]
 
@@ -71,23 +68,7 @@ def load_checkpoint(path: Path, owner: str) -> Dict[str, Any]:
         ValueError: If the file is damaged, holds anything else or has no
             state dict.
     """
-    with path.open('rb') as stream:
-        try:
-            if knows_aliases():
-                contents = torch.load(
-                    stream, map_location='cpu', weights_only=True)
-            else:
-                contents = restricted_load(stream)
-        # A broken pickle can fail in any way.
-        except Exception as err:
-            # torch's whole message recommends to load the file unsafely.
-            reason = re.search(r'Unsupported[\w :]*[\w.]*', str(err))
-            reason = reason.group() if reason else type(err).__name__
-            raise ValueError(
-                f'{owner}: {path}: expected a checkpoint of '
-                'tensors and plain values, got a file that is damaged or '
-                f'could run code ({reason}); get it anew from a source you '
-                'trust') from err
+    contents = safe_load(path, owner)
     if not isinstance(contents, dict) or not isinstance(
             contents.get('state_dict'), dict):
         found = list(contents)[:3] if isinstance(contents, dict) else type(
@@ -133,12 +114,9 @@ def write_checkpoint(out: Path, contents: dict, owner: str) -> None:
     Raises:
         OSError: If it cannot be written.
     """
-    with tempfile.TemporaryDirectory(
-            prefix='.convert_', dir=out.parent) as folder:
-        temporary = Path(folder) / out.name
+    with replacing(out) as unfinished:
         try:
-            torch.save(contents, temporary)
+            torch.save(contents, unfinished)
         except RuntimeError as err:
             raise OSError(f'{owner}: cannot write {out}, for '
                           f'example for lack of space: {err}') from err
-        os.replace(temporary, out)

@@ -1,3 +1,3 @@
-from .hooks import ChannelsLastHook
+from .hooks import ChannelsLastHook, EpochSeedHook, SafeCheckpointHook
 
-__all__ = ['ChannelsLastHook']
+__all__ = ['ChannelsLastHook', 'EpochSeedHook', 'SafeCheckpointHook']

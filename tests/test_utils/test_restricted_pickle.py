@@ -7,6 +7,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import save_checkpoint
 
 from srpose_mm.apis import safe_checkpoint
+from srpose_mm.utils import safe_load
 from srpose_mm.utils.restricted_pickle import restricted_load
 
 from .test_checkpoint_globals import run_checkpoint
@@ -90,7 +91,7 @@ def test_the_older_format_loads(tmp_path):
 
 
 def test_tools_take_it_before_torch_2_6(tmp_path, monkeypatch):
-    monkeypatch.setattr(safe_checkpoint, 'knows_aliases', lambda: False)
+    monkeypatch.setattr(safe_load, 'knows_aliases', lambda: False)
     save_checkpoint(run_checkpoint(), str(tmp_path / 'epoch_1.pth'))
     loaded = safe_checkpoint.load_checkpoint(tmp_path / 'epoch_1.pth', 'tool')
     assert set(loaded['state_dict']) == {'weight', 'bias'}

@@ -1,5 +1,3 @@
-import os
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Callable, Optional, Sequence, Union
@@ -8,6 +6,7 @@ import torch
 from mmengine.logging import MMLogger
 from torch import Tensor, nn
 
+from ...utils.replacing import replacing
 from ..benchmark.timing import time_interleaved
 from ..load_config import ConfigLike, load_config
 from ..safe_checkpoint import check_input, check_out
@@ -52,9 +51,7 @@ def write_file(owner: str, runtime: str, write: Write, config: ConfigLike,
     expected = [reference.expect(batch) for batch in BATCHES]
     deployed = DeployedModel(model, reference.decode, normalize).eval()
     # The file is checked before it gets its name.
-    with tempfile.TemporaryDirectory(
-            prefix='.export_', dir=out.parent) as folder:
-        path = Path(folder) / out.name
+    with replacing(out) as path:
         with torch.no_grad(), warnings.catch_warnings():
             # A trace warns of each comparison of sizes. Where one mattered,
             # the batch that it did not see would show it.
@@ -63,7 +60,6 @@ def write_file(owner: str, runtime: str, write: Write, config: ConfigLike,
             run = write(deployed, expected[0], path)
         found = [_check(owner, run, e) for e in expected]
         latency = _latency(model, expected[0].inputs, runtime, run)
-        os.replace(path, out)
     exported = _summarize(out, expected, found, latency)
     if exported.compared and not exported.compared[0]:
         MMLogger.get_instance('srpose_mm', logger_name='srpose_mm').warning(

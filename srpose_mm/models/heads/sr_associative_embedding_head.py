@@ -210,5 +210,8 @@ class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
             sample.gt_instance_labels.keypoint_indices
             for sample in batch_data_samples
         ])
+        # In a batch without people the tags have no part in these. Several
+        # processes wait for a gradient of each weight, so it is 0, not none.
+        loss_pull = loss_pull + tags[:0].sum()
         return dict(
             loss_kpt=loss_kpt, loss_pull=loss_pull, loss_push=loss_push)

@@ -4,6 +4,11 @@ _base_ = [
 ]
 custom_imports = dict(imports=['srpose_mm'], allow_failed_imports=False)
 
+# hooks
+default_hooks = dict(
+    checkpoint=dict(type='SafeCheckpointHook'),
+    epoch_seed=dict(type='EpochSeedHook'))
+
 # codec settings
 codec = dict(
     type='SRHeatmap',

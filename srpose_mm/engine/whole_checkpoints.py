@@ -1,0 +1,91 @@
+"""Find the checkpoint to resume from among those that a training left."""
+import re
+from pathlib import Path
+from typing import Callable, List, Optional
+
+from ..utils.safe_load import safe_load
+
+NEEDED = ('state_dict', 'message_hub', 'meta')
+
+
+def load_resumable(path: Path, owner: str) -> dict:
+    """Read what a training resumes from.
+
+    Args:
+        path: The checkpoint.
+        owner: What messages of errors start with.
+
+    Returns:
+        Its contents.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is damaged, could run code or holds weights only.
+    """
+    contents = safe_load(path, owner, 'resume from another one')
+    lacking = [key for key in NEEDED if key not in contents]
+    if not lacking:
+        lacking = [
+            key for key in ('epoch', 'iter') if key not in contents['meta']
+        ]
+    if lacking:
+        raise ValueError(
+            f'{owner}: {path}: expected the checkpoint of a training, got '
+            f'one without {lacking[0]}; to start from its weights give it as '
+            'load_from and do not resume')
+    return contents
+
+
+def recorded_checkpoint(work_dir: Path, folder: Path) -> Optional[Path]:
+    """What ``last_checkpoint`` names; a kill can leave that file empty.
+
+    Args:
+        work_dir: Where the file ``last_checkpoint`` is.
+        folder: Where the checkpoints are.
+    """
+    record = work_dir / 'last_checkpoint'
+    text = record.read_text().strip() if record.is_file() else ''
+    if not text:
+        return None
+    last = Path(text)
+    # The folder was moved, or this is another working directory.
+    return last if last.is_file() else folder / last.name
+
+
+def older_checkpoints(last: Optional[Path], folder: Path,
+                      template: str) -> List[Path]:
+    """Checkpoints of a training, the newest first.
+
+    Args:
+        last: The one they are older than; those with a higher number were
+            left by another training. ``None`` takes all.
+        folder: Where they are.
+        template: Their name, with ``{}`` for the epoch or iteration.
+    """
+    name = re.compile(re.escape(template).replace(r'\{\}', r'(\d+)'))
+    matches = [(name.fullmatch(path.name), path) for path in folder.glob('*')]
+    by_number = {int(match[1]): path for match, path in matches if match}
+    match = last and name.fullmatch(last.name)
+    end = int(match[1]) if match else float('inf')
+    return [
+        by_number[number] for number in sorted(by_number, reverse=True)
+        if number < end
+    ]
+
+
+def first_whole(paths: List[Path], owner: str,
+                report: Callable[[str], None]) -> Optional[Path]:
+    """The first of some checkpoints that a training can resume from.
+
+    Args:
+        paths: The checkpoints.
+        owner: What messages start with.
+        report: Is told of each that is passed over, in a sentence.
+    """
+    for path in paths:
+        try:
+            load_resumable(path, owner)
+            return path
+        except (OSError, ValueError) as err:
+            report(str(err))
+    return None

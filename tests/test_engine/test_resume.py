@@ -1,0 +1,100 @@
+"""A training that is killed resumes and ends as one that is not."""
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from ..conftest import ROOT
+from .training import BATCHES, EPOCHS, StopAt, config, state, train
+
+
+class Interrupted(Exception):
+    pass
+
+
+def interrupt():
+    raise Interrupted
+
+
+def assert_equal(resumed, whole):
+    """Bit by bit: nothing of the run differs on one CPU."""
+    resumed, whole = state(resumed), state(whole)
+    assert resumed.keys() == whole.keys()
+    different = [k for k in whole if not torch.equal(resumed[k], whole[k])]
+    assert different == []
+
+
+@pytest.fixture(scope='module')
+def whole(toy_coco, tmp_path_factory):
+    """A training that nothing happens to."""
+    torch.manual_seed(0)
+    return train(config(toy_coco, tmp_path_factory.mktemp('whole')))
+
+
+@pytest.mark.parametrize('step', [4, 6], ids=['in an epoch', 'between two'])
+def test_same_weights(whole, step, toy_coco, tmp_path):
+    cfg = config(toy_coco, tmp_path)
+    with pytest.raises(Interrupted):
+        train(cfg, StopAt(step, interrupt))
+    resumed = train(config(toy_coco, tmp_path, resume=True))
+    assert resumed.iter == EPOCHS * BATCHES
+    assert_equal(resumed, whole)
+
+
+def test_same_weights_with_workers(toy_coco, tmp_path):
+    """Processes that live for one epoch are seeded anew in each."""
+    options = {'train_dataloader.num_workers': 2}
+    undisturbed = train(config(toy_coco, tmp_path / 'whole', **options))
+    with pytest.raises(Interrupted):
+        train(config(toy_coco, tmp_path / 'work', **options),
+              StopAt(4, interrupt))
+    resumed = train(
+        config(toy_coco, tmp_path / 'work', resume=True, **options))
+    assert_equal(resumed, undisturbed)
+
+
+def run(module, *words):
+    return subprocess.run(
+        [sys.executable, '-m', f'tests.test_engine.{module}',
+         *map(str, words)],
+        cwd=ROOT,
+        env={**os.environ, 'OMP_NUM_THREADS': str(torch.get_num_threads())},
+        capture_output=True,
+        text=True)
+
+
+def test_killed_while_it_writes(whole, toy_coco, tmp_path):
+    """One checkpoint is kept; while the second is written, that is the first.
+    """
+    result = run('training', toy_coco, tmp_path, 2)
+    assert result.returncode == -signal.SIGKILL, result.stderr
+    assert (tmp_path / 'epoch_1.pth').is_file()
+    assert not (tmp_path / 'epoch_2.pth').exists()
+    left, = tmp_path.glob('.unfinished_checkpoint_*')
+    half = next(left.iterdir()).stat().st_size
+    assert half < (tmp_path / 'epoch_1.pth').stat().st_size
+    resumed = train(config(toy_coco, tmp_path, resume=True))
+    assert_equal(resumed, whole)
+    assert not left.exists()
+    assert [path.name for path in tmp_path.glob('*.pth')] == ['epoch_3.pth']
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments(whole, toy_coco, tmp_path):
+    """Again and again, until it ends; each write takes two seconds."""
+    rounds = os.environ.get('SRPOSE_KILL_ROUNDS', '20')
+    result = run('killing', toy_coco, tmp_path, rounds)
+    assert result.returncode == 0, result.stderr
+    counts = json.loads(result.stdout.splitlines()[-1])
+    sys.stderr.write(f'{counts}\n')
+    assert counts['kills'] > counts['while writing'] > 0
+    for number in range(int(rounds)):
+        last, = (tmp_path / str(number)).glob('*.pth')
+        assert last.name == f'epoch_{EPOCHS}.pth'
+        resumed = train(
+            config(toy_coco, tmp_path / str(number), resume=True))
+        assert_equal(resumed, whole)
