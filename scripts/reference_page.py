@@ -113,6 +113,9 @@ def arguments(cls, described):
         for name, parameter in inspect.signature(cls).parameters.items()
         if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
     }
+    # A docstring may leave inherited arguments to the base's.
+    if not described and '__init__' not in vars(cls):
+        return []
     if set(parameters) != set(described):
         raise ValueError(
             f'{cls.__name__}: expected Args in its docstring for '

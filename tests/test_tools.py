@@ -117,3 +117,40 @@ def test_quantization(tmp_path):
     assert {path.name for path in (tmp_path / 'out').iterdir()} == {
         'quantization.json', 'quantization.png'
     }
+
+
+STUDY = """
+title = 'Tiny'
+rows = [
+    dict(name='tiny', config='tiny.py', seeds=(0, ), tests={'dark': {}})
+]
+metrics = {'EPE': 'EPE'}
+headline = 'EPE'
+lower_is_better = True
+"""
+TINY = """
+_base_ = [{base!r}]
+data = dict(dataset=dict(data_root={root!r}, indices=4))
+train_cfg = dict(max_epochs=1)
+train_dataloader = dict(batch_size=2, **data)
+val_cfg = None
+val_dataloader = None
+val_evaluator = None
+test_dataloader = dict(dataset=dict(bbox_file='', **data['dataset']))
+test_evaluator = dict(_delete_=True, type='EPE')
+"""
+
+
+def test_study(toy_coco, tmp_path):
+    (tmp_path / 'study.py').write_text(STUDY)
+    (tmp_path / 'tiny.py').write_text(
+        TINY.format(base=str(DEMO), root=f'{toy_coco}/'))
+    command = ('study', 'study.py', '--work-dir', 'work')
+    output = run(*command, cwd=tmp_path)
+    record, = json.loads((tmp_path / 'results.json').read_text())['records']
+    assert record['metrics']['EPE'] > 0
+    assert f'| tiny  | dark   | **{record["metrics"]["EPE"]:#.4g}** |' in output
+    assert {path.name for path in tmp_path.glob('results.*')} == {
+        f'results.{end}' for end in ('csv', 'json', 'md', 'png')
+    }
+    assert 'finished before' in run(*command, cwd=tmp_path)

@@ -1,0 +1,25 @@
+# UDP: pixels map by w - 1, so that flips need no shift.
+_base_ = ['td-hm_res18_8e_face68-64x64.py']
+
+# codec settings
+codec = dict(
+    type='UDPHeatmap',
+    input_size=(64, 64),
+    heatmap_size=(16, 16),
+    sigma=1,
+    blur_kernel_size=5)
+
+# model settings
+model = dict(
+    head=dict(decoder=codec), test_cfg=dict(shift_heatmap=False))
+
+# pipelines
+affine = dict(type='TopdownAffine', input_size=(64, 64), use_udp=True)
+train_pipeline = _base_.train_pipeline
+train_pipeline[-3] = affine
+train_pipeline[-2] = dict(type='GenerateTarget', encoder=codec)
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_pipeline = _base_.val_pipeline
+val_pipeline[-2] = affine
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+test_dataloader = val_dataloader

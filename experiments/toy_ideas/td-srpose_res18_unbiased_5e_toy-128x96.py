@@ -1,0 +1,13 @@
+# Gaussians around where a keypoint is, not around the nearest cell.
+_base_ = ['../toy_coco/td-srpose_res18_5e_toy-128x96.py']
+
+# codec settings
+codec = dict(unbiased=True)
+
+# model settings
+model = dict(head=dict(decoder=codec))
+
+# pipelines
+train_pipeline = _base_.train_pipeline
+train_pipeline[-2].encoder.update(codec)
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

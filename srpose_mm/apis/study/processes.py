@@ -1,0 +1,49 @@
+import subprocess
+import sys
+from pathlib import Path
+from typing import List
+
+LINES = 15
+PATIENCE = 30  # s from a request to end to the end
+
+
+class RunFailed(Exception):
+    """A training or test that did not end well; the message says why."""
+
+
+def call(words: List[str], log: Path, lock: int) -> None:
+    """Run a Python script in a process of its own.
+
+    Args:
+        words: The script and its arguments.
+        log: File that gets its output, after what is there.
+        lock: Descriptor that the process keeps open as long as it lives.
+
+    Raises:
+        RunFailed: If it ends with an error; with the last lines of ``log``.
+    """
+    with log.open('ab') as stream:
+        process = subprocess.Popen([sys.executable, *words],
+                                   stdin=subprocess.DEVNULL,
+                                   stdout=stream,
+                                   stderr=subprocess.STDOUT,
+                                   pass_fds=(lock, ))
+        try:
+            code = process.wait()
+        finally:
+            _end(process)
+    if code:
+        lines = log.read_text('utf-8', 'replace').splitlines()[-LINES:]
+        raise RunFailed(f'{words[0]} ended with code {code}; the end of '
+                        f'{log}:\n' + '\n'.join(lines))
+
+
+def _end(process: subprocess.Popen) -> None:
+    """Do not leave it behind when this process is asked to end."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

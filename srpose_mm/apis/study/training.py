@@ -1,0 +1,95 @@
+"""The training of a run: whose a folder is, going on, how long it took."""
+import json
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Optional
+
+from mmengine.config import Config
+from mmengine.runner import find_latest_checkpoint
+
+from ...utils.replacing import replacing
+from .plan import Run, digest
+from .processes import RunFailed, call
+
+STATE = 'study.json'
+STAMP = re.compile(r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) - mmengine', re.M)
+
+
+def read_state(run: Run) -> dict:
+    """What is known of a run's folder.
+
+    Returns:
+        ``digest`` of the config that is or was trained there, or ``None``,
+        and whether it is ``finished``.
+    """
+    file = run.folder / STATE
+    if file.is_file():
+        return json.loads(file.read_text('utf-8'))
+    # MMEngine leaves the config of a training that was started by hand.
+    left = run.folder / run.row.config.name
+    known = digest(Config.fromfile(left)) if left.is_file() else None
+    return dict(digest=known, finished=False)
+
+
+def is_foreign(run: Run) -> bool:
+    """Whether a training of something else has begun in the folder."""
+    return (latest_checkpoint(run.folder) is not None
+            and read_state(run)['digest'] != digest(run.cfg))
+
+
+def train(run: Run, lock: int) -> None:
+    """Train, or go on from the last checkpoint, or do nothing if it is done.
+
+    Args:
+        run: A run whose folder is not foreign.
+        lock: Descriptor of the folder's lock.
+
+    Raises:
+        RunFailed: If the training fails.
+    """
+    last = latest_checkpoint(run.folder)
+    if last is not None and read_state(run)['finished']:
+        return
+    _write_state(run, finished=False)
+    # Resuming from nothing would pass over the config's load_from.
+    resume = ['--resume'] if last is not None else []
+    script, config, *rest = run.command()
+    call([script, config, *resume, *rest], run.folder / 'train.log', lock)
+    if latest_checkpoint(run.folder) is None:
+        raise RunFailed(f'the training left no checkpoint in {run.folder}; '
+                        'its config must have a CheckpointHook that saves '
+                        'before the end')
+    _write_state(run, finished=True)
+
+
+def latest_checkpoint(folder: Path) -> Optional[Path]:
+    """The checkpoint that a training in the folder wrote last."""
+    if not (folder / 'last_checkpoint').is_file():
+        return None
+    # The file holds a path from where the training ran.
+    path = folder / Path(find_latest_checkpoint(str(folder))).name
+    return path if path.is_file() else None
+
+
+def training_seconds(folder: Path) -> float:
+    """How long MMEngine trained there, all parts of a training together.
+
+    Read from its logs, which also tell of parts that were killed.
+    """
+    seconds = 0.
+    for log in folder.glob('*/*.log'):
+        # Those of tests are a folder deeper.
+        if log.stem == log.parent.name:
+            stamps = STAMP.findall(log.read_text('utf-8', 'replace'))
+            times = [datetime.strptime(stamp, '%Y/%m/%d %H:%M:%S')
+                     for stamp in stamps]
+            if times:
+                seconds += (times[-1] - times[0]).total_seconds()
+    return seconds
+
+
+def _write_state(run: Run, finished: bool) -> None:
+    with replacing(run.folder / STATE) as unfinished:
+        unfinished.write_text(
+            json.dumps(dict(digest=digest(run.cfg), finished=finished)))
