@@ -1,0 +1,13 @@
+# Bottom-up at a quarter of the input: the same head without upsampling.
+_base_ = ['ae-sr_res18_10e_toy-256x256.py']
+
+# codec settings, sigma in the same proportion to the input
+codec = dict(heatmap_size=(64, 64), sigma=1)
+
+# model settings
+model = dict(head=dict(upscale_factor=1, decoder=codec))
+
+# pipelines
+train_pipeline = _base_.train_pipeline
+train_pipeline[3].encoder.update(codec)
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
