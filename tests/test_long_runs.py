@@ -120,15 +120,27 @@ def runs(pid):
     return state.split()[0] not in 'ZX'
 
 
+def begun(work_dir):
+    """Whether a training has logged its first step."""
+    return any('Epoch(train)' in log.read_text()
+               for log in work_dir.glob('*/*.log'))
+
+
 @pytest.mark.parametrize('persistent', [True, False])
 def test_workers_end_with_a_training_that_is_killed(persistent, toy_coco,
                                                     tmp_path):
-    """PyTorch's workers look for their parent every few seconds."""
+    """PyTorch's workers look for their parent every few seconds.
+
+    They remember who it is when they have started: one whose parent is killed
+    before that waits for ever. So the first batch is awaited here.
+    """
     options = [
         f'train_dataloader.dataset.data_root={toy_coco}',
-        'train_dataloader.num_workers=2', 'train_cfg.max_epochs=99',
+        'train_dataloader.num_workers=2',
+        # One epoch without end, in which no worker starts.
+        'train_dataloader.sampler.type=InfiniteSampler',
         f'train_dataloader.persistent_workers={persistent}',
-        'train_cfg.val_interval=999'
+        'default_hooks.logger.interval=1'
     ]
     process = subprocess.Popen(
         [sys.executable, str(ROOT / 'tools/train.py'),
@@ -137,7 +149,7 @@ def test_workers_end_with_a_training_that_is_killed(persistent, toy_coco,
         cwd=tmp_path, env={**os.environ, 'OMP_NUM_THREADS': '1'},
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     workers = []
-    while len(workers) < 2:
+    while len(workers) < 2 or not begun(tmp_path):
         assert process.poll() is None, process.stderr.read()[-4000:]
         time.sleep(0.05)
         workers = children(process.pid)
