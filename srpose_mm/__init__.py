@@ -10,7 +10,12 @@ from .environment import check_required
 check_required()
 
 from .codecs import SRAssociativeEmbedding, SRHeatmap
-from .engine import ChannelsLastHook, EpochSeedHook, SafeCheckpointHook
+from .engine import (
+    ChannelsLastHook,
+    EndWorkersHook,
+    EpochSeedHook,
+    SafeCheckpointHook,
+)
 from .models import (
     SRAssociativeEmbeddingHead,
     SRHead,
@@ -24,7 +29,8 @@ from .version import __version__
 register_checkpoint_globals()
 
 __all__ = [
-    'ChannelsLastHook', 'EpochSeedHook', 'SRAssociativeEmbedding',
-    'SRAssociativeEmbeddingHead', 'SRHead', 'SRHeatmap', 'SRPoseHead',
-    'SRPoseNeck', 'SafeCheckpointHook', 'TransPose', '__version__'
+    'ChannelsLastHook', 'EndWorkersHook', 'EpochSeedHook',
+    'SRAssociativeEmbedding', 'SRAssociativeEmbeddingHead', 'SRHead',
+    'SRHeatmap', 'SRPoseHead', 'SRPoseNeck', 'SafeCheckpointHook', 'TransPose',
+    '__version__'
 ]

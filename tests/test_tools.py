@@ -148,8 +148,9 @@ def test_study(toy_coco, tmp_path):
     command = ('study', 'study.py', '--work-dir', 'work')
     output = run(*command, cwd=tmp_path)
     record, = json.loads((tmp_path / 'results.json').read_text())['records']
-    assert record['metrics']['EPE'] > 0
-    assert f'| tiny  | dark   | **{record["metrics"]["EPE"]:#.4g}** |' in output
+    error = record['metrics']['EPE']
+    assert error > 0
+    assert f'| tiny  | dark   | **{error:#.4g}** |' in output
     assert {path.name for path in tmp_path.glob('results.*')} == {
         f'results.{end}' for end in ('csv', 'json', 'md', 'png')
     }

@@ -16,7 +16,8 @@ default_hooks = dict(
     logger=dict(interval=20),
     checkpoint=dict(
         type='SafeCheckpointHook', interval=1, max_keep_ckpts=1),
-    epoch_seed=dict(type='EpochSeedHook'))
+    epoch_seed=dict(type='EpochSeedHook'),
+    end_workers=dict(type='EndWorkersHook'))
 custom_hooks = [dict(type='SyncBuffersHook'), dict(type='ChannelsLastHook')]
 
 # optimizer

@@ -1,3 +1,10 @@
-from .hooks import ChannelsLastHook, EpochSeedHook, SafeCheckpointHook
+from .hooks import (
+    ChannelsLastHook,
+    EndWorkersHook,
+    EpochSeedHook,
+    SafeCheckpointHook,
+)
 
-__all__ = ['ChannelsLastHook', 'EpochSeedHook', 'SafeCheckpointHook']
+__all__ = [
+    'ChannelsLastHook', 'EndWorkersHook', 'EpochSeedHook', 'SafeCheckpointHook'
+]

@@ -7,7 +7,8 @@ custom_imports = dict(imports=['srpose_mm'], allow_failed_imports=False)
 # hooks
 default_hooks = dict(
     checkpoint=dict(type='SafeCheckpointHook'),
-    epoch_seed=dict(type='EpochSeedHook'))
+    epoch_seed=dict(type='EpochSeedHook'),
+    end_workers=dict(type='EndWorkersHook'))
 
 # codec settings
 codec = dict(
