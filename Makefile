@@ -1,4 +1,4 @@
-# make setup | demo | test | test-slow | bench | lint | results | clean
+# make setup | demo | test | test-slow | matrix | bench | lint | results | clean
 # Settings: PYTHON, VENV, TORCH, INSTALL, see projects_readme.md.
 PYTHON ?= python3
 VENV ?= .venv
@@ -11,7 +11,7 @@ CHECKPOINT = $(OUT)/epoch_5.pth
 READY = $(VENV)/ready
 RUN = . $(VENV)/bin/activate &&
 
-.PHONY: setup demo test test-slow bench lint results clean
+.PHONY: setup demo test test-slow matrix bench lint results clean
 
 setup:
 	@$(PYTHON) scripts/setup_env.py --venv $(VENV) --install $(INSTALL) $(if $(TORCH),--torch $(TORCH))
@@ -39,6 +39,10 @@ test: lint
 
 test-slow: $(READY)
 	$(RUN) python -m pytest -m slow
+
+# The quick tests with the oldest and the newest stack, where they are at hand.
+matrix:
+	@$(PYTHON) scripts/matrix.py
 
 # Speed and memory beside MMPose's heads; it takes the machine for itself.
 bench: $(READY)
