@@ -45,6 +45,13 @@ def test_imports_this_package(cfg):
     assert cfg.custom_imports.allow_failed_imports is False
 
 
+def test_can_be_killed(cfg):
+    hooks = cfg.default_hooks
+    assert hooks.checkpoint.type == 'SafeCheckpointHook'
+    assert hooks.epoch_seed.type == 'EpochSeedHook'
+    assert hooks.end_workers.type == 'EndWorkersHook'
+
+
 def test_one_codec_everywhere(cfg):
     """The codec, the head's decoder and the pipeline's encoder agree."""
     encoders = [
