@@ -1,3 +1,4 @@
+from .check_dataset import check_dataset
 from .complexity import (
     Complexity,
     complexity,
@@ -23,10 +24,10 @@ from .visualize import visualize
 
 __all__ = [
     'Complexity', 'Conversion', 'ExportMismatch', 'Exported', 'Predicted',
-    'SwapFiles', 'SwapRefused', 'complexity', 'complexity_report',
-    'convert_checkpoint', 'draw_heatmaps', 'draw_quantization', 'export_onnx',
-    'export_torchscript', 'format_quantization', 'format_report',
-    'make_toy_dataset', 'predict', 'quantization', 'reported_in_paper',
-    'run_mmpose_tool', 'stock_configs', 'swap_files', 'swap_head',
-    'sweep_summary', 'sweep_swap_head', 'visualize'
+    'SwapFiles', 'SwapRefused', 'check_dataset', 'complexity',
+    'complexity_report', 'convert_checkpoint', 'draw_heatmaps',
+    'draw_quantization', 'export_onnx', 'export_torchscript',
+    'format_quantization', 'format_report', 'make_toy_dataset', 'predict',
+    'quantization', 'reported_in_paper', 'run_mmpose_tool', 'stock_configs',
+    'swap_files', 'swap_head', 'sweep_summary', 'sweep_swap_head', 'visualize'
 ]

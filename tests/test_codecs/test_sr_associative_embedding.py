@@ -90,12 +90,13 @@ def test_nobody():
 
 
 def test_unusable_keypoints_get_no_weight():
-    keypoints = np.full((1, 4, 2), 40, dtype=np.float32)
+    keypoints = np.full((1, 5, 2), 40, dtype=np.float32)
     keypoints[0, 1], keypoints[0, 2] = np.nan, 1e30
-    encoded = build().encode(keypoints, np.array([[1, 1, 1, 0.]]))
-    np.testing.assert_array_equal(encoded['keypoint_weights'], [[1, 0, 0, 0]])
+    encoded = build().encode(keypoints, np.array([[1, 1, 1, 0, np.inf]]))
+    np.testing.assert_array_equal(encoded['keypoint_weights'],
+                                  [[1, 0, 0, 0, 0]])
     np.testing.assert_array_equal(encoded['keypoint_indices'][0, :, 1],
-                                  [1, 0, 0, 0])
+                                  [1, 0, 0, 0, 0])
 
 
 def test_bad_order():

@@ -131,17 +131,17 @@ def test_round_trip_at_full_size(options, bound):
 
 def test_unusable_keypoints_get_no_weight():
     codec = build(input_size=(192, 256))
-    keypoints = np.full((1, 7, 2), 100, dtype=np.float32)
+    keypoints = np.full((1, 8, 2), 100, dtype=np.float32)
     keypoints[0, 1] = np.nan
     keypoints[0, 2, 0] = np.inf
     keypoints[0, 3] = -1e30
     keypoints[0, 4] = (192 + 25, 100)
-    visible = np.ones((1, 7), dtype=np.float32)
-    visible[0, 5], visible[0, 6] = 0, np.nan
+    visible = np.ones((1, 8), dtype=np.float32)
+    visible[0, 5:] = 0, np.nan, np.inf
     before = keypoints.copy(), visible.copy()
     encoded = codec.encode(keypoints, visible)
     np.testing.assert_array_equal(encoded['keypoint_weights'],
-                                  [[1, 0, 0, 0, 0, 0, 0]])
+                                  [[1, 0, 0, 0, 0, 0, 0, 0]])
     assert encoded['heatmaps'][0].max() == 1
     assert not encoded['heatmaps'][1:].any()
     np.testing.assert_array_equal(keypoints, before[0])

@@ -15,13 +15,13 @@ def usable_keypoints(
 
     Returns:
         New arrays in the same shapes, float32: finite coordinates, and
-        visibility that is 0 where the given one is below 0.5 or NaN, or where
-        a coordinate is not finite.
+        visibility that is 0 where the given one is below 0.5 or not finite,
+        or where a coordinate is not finite.
     """
     if visible is None:
         visible = np.ones(keypoints.shape[:2], dtype=np.float32)
     finite = np.isfinite(keypoints).all(axis=-1)
-    usable = finite & (np.nan_to_num(visible) >= 0.5)
+    usable = finite & np.isfinite(visible) & (np.nan_to_num(visible) >= 0.5)
     keypoints = np.where(finite[..., None], keypoints, 0)
     visible = np.where(usable, visible, 0).astype(np.float32)
     # Far beyond any map, and still an integer that NumPy can hold.
