@@ -1,8 +1,10 @@
-"""Write the results page of each family from the metafiles.
+"""Write the results page of each family and put studies' tables into one.
 
-The numbers live in the metafiles only. Run by ``make results``.
+The numbers live in the metafiles and in what the studies wrote. Run by
+``make results``.
 """
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -21,6 +23,11 @@ A super-resolution head in the place of the heatmap head: top-down
 The coarse-to-fine SRPose neck with an SR block on each of its levels.
 """
 }
+
+RESULTS = ROOT / 'docs' / 'results.md'
+# Where a table goes: <!-- PATH of it -->, what stands there now, <!-- end -->.
+PLACE = re.compile(r'(<!-- (experiments/\S+) -->\n).*?(<!-- end -->)',
+                   flags=re.DOTALL)
 
 NOTE = """
 Columns marked *paper* are what the
@@ -44,12 +51,12 @@ def main(argv=None):
         elif not args.check:
             path.write_text(page, 'utf-8')
     if stale:
-        sys.exit(f'{", ".join(stale)} is not what the metafiles say; run '
-                 '`make results`')
+        sys.exit(f'{", ".join(stale)} is not what the metafiles and studies '
+                 'say; run `make results`')
 
 
 def pages():
-    """Path to text of each family's page."""
+    """Path to text of each page."""
     index = yaml.safe_load((ROOT / 'model-index.yml').read_text())
     texts = {}
     for name in index['Import']:
@@ -58,8 +65,22 @@ def pages():
         models = yaml.safe_load(metafile.read_text())['Models']
         texts.setdefault(family, INTRODUCTION[family.name])
         texts[family] += table(models, family)
-    return {family / 'README.md': text + NOTE
-            for family, text in texts.items()}
+    found = {family / 'README.md': text + NOTE
+             for family, text in texts.items()}
+    return {**found, RESULTS: with_tables(RESULTS.read_text('utf-8'))}
+
+
+def with_tables(page):
+    """A page with the tables of the studies that it names."""
+
+    def fill(match):
+        start, name, end = match.groups()
+        title, _, table = (ROOT / name).read_text('utf-8').partition('\n\n')
+        if not title.startswith('# '):
+            raise ValueError(f'{name}: expected a title first, got {title!r}')
+        return f'{start}{table}{end}'
+
+    return PLACE.sub(fill, page)
 
 
 def table(models, family):

@@ -110,6 +110,18 @@ def test_export(tool, name, checkpoint, tmp_path):
     assert (tmp_path / name).stat().st_size > 1e6
 
 
+def test_oracle(toy_coco, tmp_path):
+    output = run(
+        'oracle', DEMO, '--out-dir', 'out', '--cfg-options',
+        f'val_dataloader.dataset.data_root={toy_coco}',
+        f'val_evaluator.ann_file={toy_coco}/annotations/'
+        'person_keypoints_val2017.json', cwd=tmp_path)
+    assert '| annotations |' in output and '| SimCCLabel  |' in output
+    assert {path.name for path in (tmp_path / 'out').iterdir()} == {
+        f'results.{end}' for end in ('csv', 'json', 'md', 'png')
+    }
+
+
 def test_quantization(tmp_path):
     output = run('quantization', '--random', '100', '--out-dir', 'out',
                  cwd=tmp_path)
@@ -155,3 +167,18 @@ def test_study(toy_coco, tmp_path):
         f'results.{end}' for end in ('csv', 'json', 'md', 'png')
     }
     assert 'finished before' in run(*command, cwd=tmp_path)
+
+
+def test_check_dataset(toy_coco, tmp_path):
+    (tmp_path / 'data').mkdir()
+    (tmp_path / 'data' / 'toy_coco').symlink_to(toy_coco)
+    output = run('check_dataset', DEMO, '--images', '--json', 'all.json',
+                 cwd=tmp_path)
+    assert 'train: CocoDataset, top-down' in output
+    assert 'no faults' in output
+    assert len(json.loads((tmp_path / 'all.json').read_text())) == 2
+
+
+def test_check_dataset_fails_where_there_is_a_fault(tmp_path):
+    with pytest.raises(AssertionError, match='no_file: 1, stops'):
+        run('check_dataset', DEMO, '--split', 'train', cwd=tmp_path)

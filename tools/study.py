@@ -5,6 +5,8 @@ Finished runs are not repeated and killed ones go on: start it again.
 Example:
     mim run srpose_mm study experiments/face68/study.py \\
         --work-dir work_dirs/face68
+    mim run srpose_mm study experiments/coco/study.py \\
+        --work-dir work_dirs/coco --gpus 8
 """
 import argparse
 import signal
@@ -37,6 +39,18 @@ def parse_args(argv=None):
         action='store_true',
         help='throw away what is there of --rows and run them anew')
     parser.add_argument(
+        '--gpus',
+        type=int,
+        default=1,
+        metavar='N',
+        help='GPUs of each training; default: 1')
+    parser.add_argument(
+        '--accumulate',
+        type=int,
+        metavar='N',
+        help='batches of each step; default: as many as fewer GPUs than the\n'
+        'study is for need to reach its batch')
+    parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
@@ -44,7 +58,8 @@ def parse_args(argv=None):
     args = parser.parse_args(argv)
     if not args.report_only and args.work_dir is None:
         parser.error('expected --work-dir, or --report-only')
-    asked = (args.work_dir, args.rows, args.seeds, args.cfg_options)
+    asked = (args.work_dir, args.rows, args.seeds, args.cfg_options,
+             args.accumulate, args.gpus > 1)
     if args.report_only and (args.again or any(asked)):
         parser.error('expected nothing but --results with --report-only')
     return args
@@ -64,7 +79,8 @@ def main(argv=None):
         if not args.report_only:
             failed = run_study(args.study, args.work_dir, args.results,
                                args.rows, args.seeds, args.cfg_options,
-                               args.again, say)
+                               args.again, say, args.gpus,
+                               args.accumulate)
         if failed:
             raise SystemExit(f'failed: {"; ".join(failed)}')
         say(report_study(args.study, args.results))

@@ -111,7 +111,7 @@ def quantization(ann_file: Optional[Union[str, Path]] = None,
 
 def _measure(codec: BaseKeypointCodec, points: Points, device: str) -> dict:
     facts = describe_codec(codec)
-    decoded = round_trip(codec, points.inputs, torch.device(device))
+    decoded, _ = round_trip(codec, points.inputs, torch.device(device))
     errors, in_image = points.errors(decoded)
     return dict(
         **facts,

@@ -10,8 +10,9 @@ from srpose_mm.codecs.sr_heatmap import REFINEMENTS
 
 # Codecs that decode what they encode, and nothing else beside it.
 MEASURABLE = (MegviiHeatmap, MSRAHeatmap, SimCCLabel, UDPHeatmap)
-# Cells of the heatmaps that are in memory at once, 4 bytes each.
-CELLS = 2**25
+# Cells of the heatmaps that are in memory at once, 4 bytes each. UDPHeatmap
+# numbers them, with a border, in float32: they must be well below 2**24.
+CELLS = 2**23
 
 
 def stock_codecs(input_size: Tuple[int, int]) -> List[dict]:
@@ -78,7 +79,7 @@ def describe_codec(codec: BaseKeypointCodec) -> dict:
 
 
 def round_trip(codec: BaseKeypointCodec, points: np.ndarray,
-               device: torch.device) -> np.ndarray:
+               device: torch.device) -> Tuple[np.ndarray, np.ndarray]:
     """Encode keypoints, and decode what that gave.
 
     Args:
@@ -88,7 +89,8 @@ def round_trip(codec: BaseKeypointCodec, points: np.ndarray,
         device: Where :class:`SRHeatmap` draws and decodes its heatmaps.
 
     Returns:
-        Decoded keypoints in shape (M, 2), in input px.
+        Decoded keypoints in shape (M, 2), in input px, and their scores in
+        shape (M, ).
     """
     width, height = describe_codec(codec)['grid']
     number = max(CELLS // (width * height), 1)
@@ -100,12 +102,15 @@ def round_trip(codec: BaseKeypointCodec, points: np.ndarray,
             labels = torch.from_numpy(person).to(device)
             heatmaps = codec.make_targets(labels, torch.ones_like(
                 labels[..., 0])).dense()
-            keypoints = codec.batch_decode(heatmaps)[0][0]
+            keypoints, scores = (part[0]
+                                 for part in codec.batch_decode(heatmaps))
         else:
             names = ['heatmaps']
             if isinstance(codec, SimCCLabel):
                 names = ['keypoint_x_labels', 'keypoint_y_labels']
             encoded = codec.encode(person, np.ones(person.shape[:2]))
-            keypoints = codec.decode(*(encoded[name] for name in names))[0]
-        decoded.append(keypoints[0])
-    return np.concatenate(decoded)
+            keypoints, scores = codec.decode(*(encoded[name]
+                                               for name in names))
+        decoded.append((keypoints[0], scores[0]))
+    keypoints, scores = zip(*decoded)
+    return np.concatenate(keypoints), np.concatenate(scores)

@@ -44,13 +44,28 @@ class Points(NamedTuple):
         Returns:
             Distances in shape (2, M): in input px and in image px.
         """
-        images = (
-            decoded / self.input_size * self.scales + self.centers -
-            0.5 * self.scales)
+        images = into_image(decoded, self.input_size, self.centers,
+                            self.scales)
         distances = np.linalg.norm(images - self.keypoints, axis=-1)
         # The crop has the input's aspect ratio.
         zoom = self.input_size[0] / self.scales[:, 0]
         return np.stack([distances * zoom, distances])
+
+
+def into_image(keypoints: np.ndarray, input_size: Tuple[int, int],
+               centers: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """Bring keypoints into the image, as MMPose's top-down estimator does.
+
+    Args:
+        keypoints: Keypoints in shape (..., 2), in input px.
+        input_size: (w, h) of the input, in px.
+        centers: Centres of the crops, which broadcast to that, in image px.
+        scales: (w, h) of the crops, likewise.
+
+    Returns:
+        Keypoints in shape (..., 2), in image px.
+    """
+    return keypoints / input_size * scales + centers - 0.5 * scales
 
 
 def annotated_people(ann_file: Union[str, Path]) -> List[dict]:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmpose.codecs import MSRAHeatmap, SimCCLabel
+from mmpose.codecs import MSRAHeatmap, SimCCLabel, UDPHeatmap
 from mmpose.registry import DATASETS, MODELS
 
 from srpose_mm.apis.quantization import quantization
+from srpose_mm.apis.quantization_codecs import round_trip
 from srpose_mm.apis.quantization_people import annotated_people, random_people
 from srpose_mm.apis.quantization_report import (
     draw_quantization,
@@ -260,3 +261,15 @@ def test_nobody_annotated(toy_coco, tmp_path):
     (tmp_path / 'empty.json').write_text(json.dumps(content))
     with pytest.raises(ValueError, match='people with keypoints, got none'):
         quantization(tmp_path / 'empty.json')
+
+
+@pytest.mark.parametrize('codec', [MSRAHeatmap, UDPHeatmap])
+def test_many_points_are_decoded_as_few(codec):
+    """UDPHeatmap numbers all cells in float32, which ends at 2**24."""
+    codec = codec(input_size=(256, 256), heatmap_size=(64, 64), sigma=2)
+    points = np.random.default_rng(0).uniform(
+        40, 216, (6000, 2)).astype(np.float32)
+    many, scores = round_trip(codec, points, 'cpu')
+    few, _ = round_trip(codec, points[-10:], 'cpu')
+    np.testing.assert_allclose(many[-10:], few, atol=1e-3)
+    assert scores.shape == (6000, ) and scores.min() > 0.9

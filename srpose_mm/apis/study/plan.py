@@ -1,18 +1,30 @@
 import copy
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from mmengine.config import Config
 
+from .launch import Launch, choose_launch
 from .names import file_name, option_words, relative, script
 from .study_file import Row, Study
 
 # They say where a training runs and what it writes, not what comes out.
 ELSEWHERE = ('work_dir', 'launcher', 'resume', 'log_level', 'log_processor',
              'vis_backends', 'visualizer')
-OUTPUT_HOOKS = ('logger', 'checkpoint', 'visualization', 'timer', 'badcase')
+OUTPUT_HOOKS = ('logger', 'checkpoint', 'visualization', 'timer', 'badcase',
+                'end_workers')
 
 
 class Test(NamedTuple):
@@ -39,7 +51,10 @@ class Test(NamedTuple):
 
 
 class Run(NamedTuple):
-    """A row with one of its seeds: a training and its tests."""
+    """A row with one of its seeds: a training and its tests.
+
+    ``cfg`` is that of the recipe; what ``launch`` adds to it is not in it.
+    """
 
     row: Row
     seed: int
@@ -47,16 +62,19 @@ class Run(NamedTuple):
     cfg: Config
     folder: Path
     tests: Tuple[Test, ...]
+    launch: Launch
 
     def __str__(self) -> str:
         return f'{self.row.name}, seed {self.seed}'
 
-    def command(self) -> List[str]:
+    def command(self, resume: bool = False) -> List[str]:
         """Words of the training after ``python``."""
+        options = {**self.options, **self.launch.options}
         return [
-            script('train'), relative(self.row.config), '--work-dir',
-            relative(self.folder),
-            *option_words(self.options, f'row {self.row.name!r}')
+            *self.launch.launcher, script('train'), relative(self.row.config),
+            *(['--resume'] if resume else []), '--work-dir',
+            relative(self.folder), *self.launch.arguments,
+            *option_words(options, f'row {self.row.name!r}')
         ]
 
     def digests(self, test: Test) -> Dict[str, str]:
@@ -85,7 +103,9 @@ def plan_runs(study: Study,
               work_dir: Path,
               rows: Optional[Sequence[str]] = None,
               seeds: Optional[Sequence[int]] = None,
-              cfg_options: Optional[Dict[str, Any]] = None) -> List[Run]:
+              cfg_options: Optional[Dict[str, Any]] = None,
+              gpus: int = 1,
+              accumulate: Optional[int] = None) -> List[Run]:
     """The runs of a study, in its order, the first seeds of all rows first.
 
     Args:
@@ -94,13 +114,16 @@ def plan_runs(study: Study,
         rows: Names of rows; ``None`` takes all.
         seeds: Only these; ``None`` takes all.
         cfg_options: For every run, over those of the study.
+        gpus: Processes of a training, see :func:`choose_launch`.
+        accumulate: Batches of a training step, likewise.
 
     Returns:
         The runs, with their configs loaded and all options merged.
 
     Raises:
-        ValueError: If a row or seed is not in the study or if options do not
-            fit a config.
+        ValueError: If a row or seed is not in the study, if options do not
+            fit a config, or if another batch than the recipe's would come
+            out.
     """
     chosen = _choose_rows(study, rows)
     for seed in seeds or ():
@@ -110,9 +133,10 @@ def plan_runs(study: Study,
                 f'{", ".join(row.name for row in chosen)} in {study.path}, '
                 f'got {seed}; add it to the seeds of a row')
     options = {**study.cfg_options, **(cfg_options or {})}
+    choose = partial(choose_launch, study, gpus, accumulate)
     runs = [
         run for row in chosen
-        for run in _runs_of(row, work_dir, options, seeds)
+        for run in _runs_of(row, work_dir, options, seeds, choose)
     ]
     # A study that ends too early has all rows once.
     return sorted(runs, key=lambda run: run.row.seeds.index(run.seed))
@@ -128,7 +152,8 @@ def _choose_rows(study: Study, names: Optional[Sequence[str]]) -> List[Row]:
 
 
 def _runs_of(row: Row, work_dir: Path, options: Dict[str, Any],
-             seeds: Optional[Sequence[int]]) -> List[Run]:
+             seeds: Optional[Sequence[int]],
+             choose: Callable[[Row, Config, Config], Launch]) -> List[Run]:
     cfg = Config.fromfile(row.config)
     runs = []
     for seed in row.seeds:
@@ -142,8 +167,9 @@ def _runs_of(row: Row, work_dir: Path, options: Dict[str, Any],
             tests.append(
                 Test(label, testing, _merged(row, cfg, testing),
                      folder / f'test_{file_name(label)}'))
-        run = Run(row, seed, training, _merged(row, cfg, training), folder,
-                  tuple(tests))
+        merged = _merged(row, cfg, training)
+        run = Run(row, seed, training, merged, folder, tuple(tests),
+                  choose(row, cfg, merged))
         # What has no form on a command line is refused before hours pass.
         run.command()
         for test in tests:

@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import List
 
 LINES = 15
+# Where the launcher of several processes begins to sum up how they ended.
+SUMMARY = 'torch/distributed/elastic/multiprocessing/api.py'
 PATIENCE = 30  # s from a request to end to the end
 
 
@@ -23,6 +25,7 @@ def call(words: List[str], log: Path, lock: int) -> None:
         RunFailed: If it ends with an error; with the last lines of ``log``.
     """
     with log.open('ab') as stream:
+        start = stream.tell()
         process = subprocess.Popen([sys.executable, *words],
                                    stdin=subprocess.DEVNULL,
                                    stdout=stream,
@@ -33,9 +36,17 @@ def call(words: List[str], log: Path, lock: int) -> None:
         finally:
             _end(process)
     if code:
-        lines = log.read_text('utf-8', 'replace').splitlines()[-LINES:]
-        raise RunFailed(f'{words[0]} ended with code {code}; the end of '
-                        f'{log}:\n' + '\n'.join(lines))
+        script = next(word for word in words if word.endswith('.py'))
+        raise RunFailed(f'{script} ended with code {code}; the end of '
+                        f'{log}:\n' + _last_lines(log, start))
+
+
+def _last_lines(log: Path, start: int) -> str:
+    """What a process said last; ``start`` is where its output begins."""
+    lines = log.read_bytes()[start:].decode('utf-8', 'replace').splitlines()
+    own = next((index for index, line in enumerate(lines) if SUMMARY in line),
+               len(lines))
+    return '\n'.join(lines[:own or None][-LINES:])
 
 
 def _end(process: subprocess.Popen) -> None:

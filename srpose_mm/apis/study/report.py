@@ -99,11 +99,18 @@ def _notes(study: Study, lines: List[Line]) -> str:
         for record in records
     })
     sense = 'lower' if study.lower_is_better else 'higher'
+    launches = sorted({
+        f'{record["gpus"]} x {record["accumulate"]}'
+        for record in records if 'gpus' in record
+    } - {'1 x 1'})
+    launched = (f' Trained on GPUs x accumulated batches: '
+                f'{"; ".join(launches)}.' if launches else '')
     return (f'Mean ± sample standard deviation over seeds; {study.headline}: '
             f'{sense} is better, the best in bold. "others" are the '
             'parameters of neck and head that a prediction needs; the time '
             'is the mean of one training.\n\n'
-            f'Measured on {"; ".join(machines)}. {"; ".join(versions)}.')
+            f'Measured on {"; ".join(machines)}. {"; ".join(versions)}.'
+            f'{launched}')
 
 
 def _write_csv(study: Study, lines: List[Line], path: Path) -> None:

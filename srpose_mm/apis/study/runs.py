@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
 from ..complexity import Complexity, complexity
+from .data_check import check_data
 from .ledger import Ledger
 from .locks import locked
 from .machine import machine, study_versions
@@ -16,6 +17,7 @@ from .processes import RunFailed, call
 from .report import write_report
 from .study_file import Study, read_study
 from .training import (
+    begun_otherwise,
     is_foreign,
     latest_checkpoint,
     train,
@@ -30,7 +32,9 @@ def run_study(path: Union[str, Path],
               seeds: Optional[Sequence[int]] = None,
               cfg_options: Optional[Dict[str, Any]] = None,
               again: bool = False,
-              tell: Callable[[str], None] = lambda line: None) -> List[str]:
+              tell: Callable[[str], None] = lambda line: None,
+              gpus: int = 1,
+              accumulate: Optional[int] = None) -> List[str]:
     """Train and test what a study lists and is not done yet.
 
     A run that is finished is not repeated, one that was killed goes on from
@@ -47,24 +51,34 @@ def run_study(path: Union[str, Path],
         again: Forget what is there of ``rows``, which must be given, and run
             them anew.
         tell: Is told of each step in a line.
+        gpus: Processes of each training, see :func:`choose_launch`; tests
+            have one.
+        accumulate: Batches of each training step, likewise.
 
     Returns:
         The runs that failed, as text.
 
     Raises:
         FileNotFoundError: If the study or a config is not there.
-        ValueError: If the study, the options or the results do not fit, or if
-            results or half-done trainings are of another config.
+        ValueError: If the study, the options or the results do not fit, if
+            results or half-done trainings are of another config, or if data
+            are missing.
     """
     study = read_study(path)
     ledger = Ledger(results or study.path.parent / 'results.json')
-    runs = plan_runs(study, Path(work_dir), rows, seeds, cfg_options)
+    runs = plan_runs(study, Path(work_dir), rows, seeds, cfg_options, gpus,
+                     accumulate)
     if again and not rows:
         raise ValueError('study: expected names of rows to run again, got '
                          'none; say which, after --rows')
     if again:
         _forget(runs, ledger)
     _check_digests(runs, ledger)
+    known = ledger.by_key()
+    check_data(study, [
+        run for run in runs
+        if any(_key(run, test) not in known for test in run.tests)
+    ])
     failed, busy, start = [], [], time.monotonic()
     for number, run in enumerate(runs, 1):
         tell_run = partial(_tell_run, tell, start,
@@ -113,6 +127,14 @@ def _check_digests(runs: List[Run], ledger: Ledger) -> None:
             'study: expected the configs and options of the results and '
             f'trainings that are there, got others for {names}; undo the '
             f'change, or run them anew with --again --rows {names}')
+    for run in runs:
+        begun = begun_otherwise(run)
+        if begun is not None:
+            raise ValueError(
+                f'study: expected {begun}, with which the training in '
+                f'{run.folder} was begun, got {run.launch}; end it as it was '
+                'begun, or run it anew with --again --rows '
+                f'{shlex.quote(run.row.name)}')
 
 
 def _one_run(study: Study, run: Run, ledger: Ledger,
@@ -158,6 +180,7 @@ def _train_and_test(study: Study, run: Run, tests: List[Test], ledger: Ledger,
                 training_seconds=seconds,
                 epochs=run.cfg.train_cfg.get('max_epochs'),
                 **size._asdict(),
+                **run.launch.facts,
                 commands=[
                     shlex.join(['python', *command])
                     for command in (run.command(), words)

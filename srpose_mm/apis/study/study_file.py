@@ -1,6 +1,6 @@
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Dict, NamedTuple, Sequence, Tuple, Union
+from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple, Union
 
 from mmengine.config import Config
 
@@ -9,7 +9,8 @@ from ..mmpose_tools import MMPOSE_MIM
 from .names import file_name
 
 REQUIRED = ('title', 'rows', 'metrics', 'headline')
-OPTIONAL = dict(lower_is_better=False, cfg_options={})
+OPTIONAL = dict(lower_is_better=False, cfg_options={}, gpus=None, data={})
+FACTS = ('images', 'annotations', 'source')
 ROW = ('name', 'config', 'seeds', 'tests')
 
 
@@ -31,7 +32,10 @@ class Study(NamedTuple):
 
     ``metrics`` maps the head of a column to the key of its metric in what
     MMPose's test script writes; ``headline`` is the one that the picture
-    shows.
+    shows. ``gpus`` is for how many the batches of the configs are meant,
+    ``None`` for those that the study is run with. ``data`` maps names of files
+    and folders to what is known of them: how many ``images`` and
+    ``annotations`` they hold, their ``source``.
     """
 
     path: Path
@@ -41,6 +45,8 @@ class Study(NamedTuple):
     headline: str
     lower_is_better: bool
     cfg_options: Dict[str, Any]
+    gpus: Optional[int]
+    data: Dict[str, dict]
 
 
 def read_study(path: Union[str, Path]) -> Study:
@@ -48,9 +54,9 @@ def read_study(path: Union[str, Path]) -> Study:
 
     Args:
         path: A config of MMEngine with ``title``, ``rows``, ``metrics`` and
-            ``headline``, and perhaps ``lower_is_better`` and
-            ``cfg_options``. Configs of rows are relative to it, or what
-            :func:`locate_config` finds.
+            ``headline``, and perhaps ``lower_is_better``, ``cfg_options``,
+            ``gpus`` and ``data``. Configs of rows are relative to it, or
+            what :func:`locate_config` finds.
 
     Returns:
         The study.
@@ -76,6 +82,7 @@ def read_study(path: Union[str, Path]) -> Study:
         raise ValueError(f'{path}: expected headline to be one of metrics, '
                          f'{", ".join(metrics)}, got {cfg["headline"]!r}')
     optional = {key: cfg.get(key, OPTIONAL[key]) for key in OPTIONAL}
+    _check_optional(path, optional)
     return Study(path, cfg['title'], rows, metrics, cfg['headline'],
                  **optional)
 
@@ -96,6 +103,19 @@ def _check_keys(path: Path, cfg: dict) -> None:
     if not isinstance(cfg['rows'], (list, tuple)) or not cfg['rows']:
         raise ValueError(f'{path}: expected rows to be a list of dicts, got '
                          f'{cfg["rows"]!r}')
+
+
+def _check_optional(path: Path, optional: dict) -> None:
+    gpus, data = optional['gpus'], optional['data']
+    if gpus is not None and (type(gpus) is not int or gpus < 1):
+        raise ValueError(f'{path}: expected gpus to be a number of GPUs, got '
+                         f'{gpus!r}')
+    if not isinstance(data, dict) or not all(
+            isinstance(facts, dict) and set(facts) <= set(FACTS)
+            for facts in data.values()):
+        raise ValueError(f'{path}: expected data to map names of files and '
+                         f'folders to dicts of {", ".join(FACTS)}, got '
+                         f'{data!r}')
 
 
 def _row(path: Path, index: int, row: dict) -> Row:

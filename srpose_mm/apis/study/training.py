@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.runner import find_latest_checkpoint
 
 from ...utils.replacing import replacing
+from .launch import Launch
 from .plan import Run, digest
 from .processes import RunFailed, call
 
@@ -21,7 +22,7 @@ def read_state(run: Run) -> dict:
 
     Returns:
         ``digest`` of the config that is or was trained there, or ``None``,
-        and whether it is ``finished``.
+        whether it is ``finished``, and perhaps its ``launch``.
     """
     file = run.folder / STATE
     if file.is_file():
@@ -36,6 +37,20 @@ def is_foreign(run: Run) -> bool:
     """Whether a training of something else has begun in the folder."""
     return (latest_checkpoint(run.folder) is not None
             and read_state(run)['digest'] != digest(run.cfg))
+
+
+def begun_otherwise(run: Run) -> Optional[str]:
+    """How a half-done training was started, if that was not as ``run`` is.
+
+    MMEngine counts batches, which are others on another number of GPUs.
+    """
+    if latest_checkpoint(run.folder) is None:
+        return None
+    state = read_state(run)
+    launch = Launch(**state.get('launch', {}))
+    if state['finished'] or launch.facts == run.launch.facts:
+        return None
+    return str(launch)
 
 
 def train(run: Run, lock: int) -> None:
@@ -53,9 +68,8 @@ def train(run: Run, lock: int) -> None:
         return
     _write_state(run, finished=False)
     # Resuming from nothing would pass over the config's load_from.
-    resume = ['--resume'] if last is not None else []
-    script, config, *rest = run.command()
-    call([script, config, *resume, *rest], run.folder / 'train.log', lock)
+    words = run.command(resume=last is not None)
+    call(words, run.folder / 'train.log', lock)
     if latest_checkpoint(run.folder) is None:
         raise RunFailed(f'the training left no checkpoint in {run.folder}; '
                         'its config must have a CheckpointHook that saves '
@@ -92,4 +106,8 @@ def training_seconds(folder: Path) -> float:
 def _write_state(run: Run, finished: bool) -> None:
     with replacing(run.folder / STATE) as unfinished:
         unfinished.write_text(
-            json.dumps(dict(digest=digest(run.cfg), finished=finished)))
+            json.dumps(
+                dict(
+                    digest=digest(run.cfg),
+                    finished=finished,
+                    launch=run.launch.facts)))

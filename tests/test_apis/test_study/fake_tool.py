@@ -61,6 +61,7 @@ def main():
     parser.add_argument('--work-dir')
     parser.add_argument('--out')
     parser.add_argument('--resume', action='store_true')
+    parser.add_argument('--launcher', default='none')
     parser.add_argument('--cfg-options', nargs='+', default=[])
     args = parser.parse_args()
     what = 'test' if args.checkpoint else 'train'

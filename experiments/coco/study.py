@@ -1,0 +1,81 @@
+"""Heads compared on COCO: train2017, val2017 with detected boxes."""
+title = 'COCO val2017'
+gpus = 8
+
+# The same weights are tested with and without refinement of the peaks.
+refinements = {
+    name: {
+        'model.head.decoder.refine': name
+    }
+    for name in ('shift', 'none')
+}
+stock = {
+    'shift': {},
+    'none': {
+        'model.head.decoder.type': 'SRHeatmap',
+        'model.head.decoder.refine': 'none'
+    }
+}
+grouped = {'tags': {}}
+
+
+def row(name, config, tests):
+    return dict(name=name, config=config, seeds=(0, ), tests=tests)
+
+
+rows = [
+    row('ResNet-50, simple', 'td-hm_res50_8xb64-210e_coco-256x192', stock),
+    row('ResNet-50, SR head', 'td-sr_res50_8xb32-210e_coco-256x192',
+        refinements),
+    row('ResNet-50, SRPose', 'td-srpose_res50_8xb32-210e_coco-256x192',
+        refinements),
+    row('HRNet-W32, simple', 'td-hm_hrnet-w32_8xb64-210e_coco-256x192',
+        stock),
+    row('HRNet-W32, SR head', 'td-sr_hrnet-w32_8xb32-210e_coco-256x192',
+        refinements),
+    row('HRNet-W32, SRPose', 'td-srpose_hrnet-w32_8xb32-210e_coco-256x192',
+        refinements),
+    row('TransPose-R-A4, SR head',
+        'td-sr_transpose-r-a4_8xb32-210e_coco-256x192', refinements),
+    row('TransPose-R-A4, SRPose',
+        'td-srpose_transpose-r-a4_8xb32-210e_coco-256x192', refinements),
+    row('HRFormer-S, simple',
+        'td-hm_hrformer-small_8xb32-210e_coco-256x192', stock),
+    row('HRFormer-S, SR head',
+        'td-sr_hrformer-small_8xb32-210e_coco-256x192', refinements),
+    row('HRFormer-S, SRPose',
+        'td-srpose_hrformer-small_8xb32-210e_coco-256x192', refinements),
+    row('ResNet-50 bottom-up, SR head',
+        'ae-sr_res50_8xb24-300e_coco-512x512', grouped),
+    row('HRNet-W32 bottom-up, simple',
+        'ae_hrnet-w32_8xb24-300e_coco-512x512', grouped),
+    row('HRNet-W32 bottom-up, SR head',
+        'ae-sr_hrnet-w32_8xb24-300e_coco-512x512', grouped),
+]
+
+metrics = {
+    'AP': 'coco/AP',
+    'AP50': 'coco/AP .5',
+    'AP75': 'coco/AP .75',
+    'AP M': 'coco/AP (M)',
+    'AP L': 'coco/AP (L)',
+    'AR': 'coco/AR',
+}
+headline = 'AP'
+
+coco = 'https://cocodataset.org/#download'
+mmpose = ('the COCO section of '
+          'https://mmpose.readthedocs.io/en/latest/dataset_zoo/'
+          '2d_body_keypoint.html')
+data = {
+    'person_keypoints_train2017.json':
+    dict(images=118287, source=f'{coco}, annotations_trainval2017.zip'),
+    'person_keypoints_val2017.json':
+    dict(images=5000, source=f'{coco}, annotations_trainval2017.zip'),
+    'train2017':
+    dict(source=f'{coco}, train2017.zip'),
+    'val2017':
+    dict(source=f'{coco}, val2017.zip'),
+    'COCO_val2017_detections_AP_H_56_person.json':
+    dict(source=mmpose),
+}

@@ -1,0 +1,64 @@
+"""Heads compared on CrowdPose: trainval, test with detected boxes."""
+title = 'CrowdPose test'
+gpus = 8
+
+# The same weights are tested with and without refinement of the peaks.
+refinements = {
+    name: {
+        'model.head.decoder.refine': name
+    }
+    for name in ('shift', 'none')
+}
+stock = {
+    'shift': {},
+    'none': {
+        'model.head.decoder.type': 'SRHeatmap',
+        'model.head.decoder.refine': 'none'
+    }
+}
+grouped = {'tags': {}}
+
+
+def row(name, config, tests):
+    return dict(name=name, config=config, seeds=(0, ), tests=tests)
+
+
+rows = [
+    row('ResNet-50, simple', 'td-hm_res50_8xb64-210e_crowdpose-256x192',
+        stock),
+    row('ResNet-50, SR head', 'td-sr_res50_8xb32-210e_crowdpose-256x192',
+        refinements),
+    row('ResNet-50, SRPose', 'td-srpose_res50_8xb32-210e_crowdpose-256x192',
+        refinements),
+    row('HRNet-W32, simple', 'td-hm_hrnet-w32_8xb64-210e_crowdpose-256x192',
+        stock),
+    row('HRNet-W32, SR head', 'td-sr_hrnet-w32_8xb32-210e_crowdpose-256x192',
+        refinements),
+    row('HRNet-W32, SRPose',
+        'td-srpose_hrnet-w32_8xb32-210e_crowdpose-256x192', refinements),
+    row('ResNet-50 bottom-up, SR head',
+        'ae-sr_res50_8xb24-300e_crowdpose-512x512', grouped),
+    row('HRNet-W32 bottom-up, SR head',
+        'ae-sr_hrnet-w32_8xb24-300e_crowdpose-512x512', grouped),
+]
+
+metrics = {
+    'AP': 'crowdpose/AP',
+    'AP50': 'crowdpose/AP .5',
+    'AP75': 'crowdpose/AP .75',
+    'AP easy': 'crowdpose/AP(E)',
+    'AP medium': 'crowdpose/AP(M)',
+    'AP hard': 'crowdpose/AP(H)',
+    'AR': 'crowdpose/AR',
+}
+headline = 'AP'
+
+mmpose = ('the CrowdPose section of '
+          'https://mmpose.readthedocs.io/en/latest/dataset_zoo/'
+          '2d_body_keypoint.html')
+data = {
+    'mmpose_crowdpose_trainval.json': dict(images=12000, source=mmpose),
+    'mmpose_crowdpose_test.json': dict(images=8000, source=mmpose),
+    'det_for_crowd_test_0.1_0.5.json': dict(source=mmpose),
+    'images': dict(source='https://github.com/Jeff-sjtu/CrowdPose'),
+}
