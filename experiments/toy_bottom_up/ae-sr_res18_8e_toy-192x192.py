@@ -8,7 +8,7 @@ custom_imports = dict(
     allow_failed_imports=False)
 
 # runtime
-max_epochs = 10
+max_epochs = 8
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 randomness = dict(seed=0)
 default_hooks = dict(
@@ -34,15 +34,18 @@ param_scheduler = [
 auto_scale_lr = dict(base_batch_size=8)
 
 # codec settings
-input_size = (256, 256)
-codec = dict(input_size=input_size, heatmap_size=input_size, sigma=4)
+input_size = (192, 192)
+codec = dict(input_size=input_size, heatmap_size=input_size, sigma=3)
 
 # model settings
 model = dict(
     backbone=dict(
         depth=18, stem_channels=32, base_channels=32, init_cfg=None),
     head=dict(
-        in_channels=256, deconv_out_channels=(64, 64, 64), decoder=codec))
+        in_channels=256,
+        deconv_out_channels=(64, 64, 64),
+        kernel_size=5,
+        decoder=codec))
 
 # pipelines
 train_pipeline = _base_.train_pipeline

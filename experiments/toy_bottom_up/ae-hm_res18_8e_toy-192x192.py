@@ -1,8 +1,8 @@
 # Bottom-up at a quarter of the input: the same head without upsampling.
-_base_ = ['ae-sr_res18_10e_toy-256x256.py']
+_base_ = ['ae-sr_res18_8e_toy-192x192.py']
 
 # codec settings, sigma in the same proportion to the input
-codec = dict(heatmap_size=(64, 64), sigma=1)
+codec = dict(heatmap_size=(48, 48), sigma=0.75)
 
 # model settings
 model = dict(head=dict(upscale_factor=1, decoder=codec))
