@@ -99,6 +99,11 @@ def complexity(config: ConfigLike, input_size: Size = None) -> Complexity:
     model = MODELS.build(model_cfg).eval().to('meta')
     for parameter in model.parameters():
         parameter.requires_grad_(True)
+    for module in model.modules():
+        # Running parts twice to save memory is not what is counted, and torch
+        # before 2.2 cannot do it on the meta device.
+        if hasattr(module, 'with_cp'):
+            module.with_cp = False
     counter = FlopCounterMode(display=False)
     with torch.enable_grad():
         with counter:

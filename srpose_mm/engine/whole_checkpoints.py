@@ -1,7 +1,7 @@
 """Find the checkpoint to resume from among those that a training left."""
 import re
 from pathlib import Path
-from typing import Callable, List, Optional
+from typing import Any, Callable, List, Optional, Sequence
 
 from ..utils.safe_load import safe_load
 
@@ -23,17 +23,22 @@ def load_resumable(path: Path, owner: str) -> dict:
         ValueError: If it is damaged, could run code or holds weights only.
     """
     contents = safe_load(path, owner, 'resume from another one')
-    lacking = [key for key in NEEDED if key not in contents]
+    lacking = _lacking(contents, NEEDED)
     if not lacking:
-        lacking = [
-            key for key in ('epoch', 'iter') if key not in contents['meta']
-        ]
+        lacking = _lacking(contents['meta'], ('epoch', 'iter'))
     if lacking:
         raise ValueError(
             f'{owner}: {path}: expected the checkpoint of a training, got '
             f'one without {lacking[0]}; to start from its weights give it as '
             'load_from and do not resume')
     return contents
+
+
+def _lacking(contents: Any, keys: Sequence[str]) -> List[str]:
+    return [
+        key for key in keys
+        if not isinstance(contents, dict) or key not in contents
+    ]
 
 
 def recorded_checkpoint(work_dir: Path, folder: Path) -> Optional[Path]:

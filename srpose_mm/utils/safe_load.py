@@ -37,7 +37,7 @@ def safe_load(path: Path,
         # A broken pickle can fail in any way.
         except Exception as err:
             # torch's whole message recommends to load the file unsafely.
-            reason = re.search(r'Unsupported[\w :]*[\w.]*', str(err))
+            reason = re.search(r'(Unsupported[\w :]*|holds )[\w.]+', str(err))
             reason = reason.group() if reason else type(err).__name__
             raise ValueError(
                 f'{owner}: {path}: expected a checkpoint of '

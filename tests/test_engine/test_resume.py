@@ -1,6 +1,7 @@
 """A training that is killed resumes and ends as one that is not."""
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,9 +46,11 @@ def test_same_weights(whole, step, toy_coco, tmp_path):
     assert_equal(resumed, whole)
 
 
-def test_same_weights_with_workers(toy_coco, tmp_path):
-    """Processes that live for one epoch are seeded anew in each."""
-    options = {'train_dataloader.num_workers': 2}
+@pytest.mark.parametrize('persistent', [False, True])
+def test_same_weights_with_workers(persistent, toy_coco, tmp_path):
+    """Each epoch has new ones, with seeds of their own."""
+    options = {'train_dataloader.num_workers': 2,
+               'train_dataloader.persistent_workers': persistent}
     undisturbed = train(config(toy_coco, tmp_path / 'whole', **options))
     with pytest.raises(Interrupted):
         train(config(toy_coco, tmp_path / 'work', **options),
@@ -55,6 +58,20 @@ def test_same_weights_with_workers(toy_coco, tmp_path):
     resumed = train(
         config(toy_coco, tmp_path / 'work', resume=True, **options))
     assert_equal(resumed, undisturbed)
+
+
+def test_same_weights_without_a_seed(toy_coco, tmp_path):
+    """Of two that resume from one checkpoint: it keeps the drawn seed."""
+    options = {'randomness': dict(seed=None)}
+    with pytest.raises(Interrupted):
+        train(config(toy_coco, tmp_path / 'first', **options),
+              StopAt(4, interrupt))
+    shutil.copytree(tmp_path / 'first', tmp_path / 'second')
+    first, second = (
+        train(config(toy_coco, tmp_path / name, resume=True, **options))
+        for name in ('first', 'second'))
+    assert first.seed == second.seed != 0
+    assert_equal(second, first)
 
 
 def run(module, *words):

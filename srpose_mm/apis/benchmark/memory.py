@@ -1,5 +1,6 @@
 import json
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Callable
 
@@ -29,10 +30,13 @@ def peak_memory(task: Callable[[], object], device: torch.device) -> int:
         task()
         torch.cuda.synchronize(device)
         return torch.cuda.max_memory_allocated(device) - before
-    with profile(
-            activities=[ProfilerActivity.CPU], profile_memory=True,
-            acc_events=True) as record:
-        task()
+    with warnings.catch_warnings():
+        # PyTorch warns of the cycles of a profile, of which there is one.
+        warnings.simplefilter('ignore')
+        with profile(
+                activities=[ProfilerActivity.CPU],
+                profile_memory=True) as record:
+            task()
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder) / 'trace.json'
         record.export_chrome_trace(str(trace))

@@ -126,7 +126,7 @@ def refine_dark(keypoints: Tensor, heatmaps: Tensor,
     determinant = dxx * dyy - dxy**2
     valid = (x > 1) & (x < width - 2) & (y > 1) & (y < height - 2)
     valid = valid & (determinant != 0)
-    determinant = torch.where(valid, determinant, 1.)
+    determinant = determinant.masked_fill(~valid, 1)
     offset = torch.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy],
                          dim=-1) / determinant[..., None]
     valid = valid[..., None] & offset.isfinite()

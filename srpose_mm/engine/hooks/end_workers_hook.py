@@ -1,4 +1,5 @@
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
@@ -38,9 +39,9 @@ class EndWorkersHook(Hook):
 
     PyTorch's workers notice that it was killed, but then wait for ever to hand
     over the batches that nobody takes, and one that had just started does not
-    notice. Here the kernel ends them. On systems other than Linux this hook
-    does nothing, and MMEngine's ``IterBasedTrainLoop`` starts its workers
-    before any hook.
+    notice. Here the kernel ends them. On systems other than Linux and where
+    processes are started by a fork server, this hook does nothing, and
+    MMEngine's ``IterBasedTrainLoop`` starts its workers before any hook.
     """
 
     def before_train_epoch(self, runner: Runner) -> None:
@@ -57,6 +58,8 @@ class EndWorkersHook(Hook):
 
     @staticmethod
     def _tie(loader: DataLoader) -> None:
-        if (sys.platform == 'linux'
+        # The parent of what a fork server starts is the fork server.
+        method = multiprocessing.get_start_method(allow_none=True)
+        if (sys.platform == 'linux' and method != 'forkserver'
                 and not isinstance(loader.worker_init_fn, EndWithParent)):
             loader.worker_init_fn = EndWithParent(loader.worker_init_fn)

@@ -26,7 +26,7 @@ class SafeCheckpointHook(CheckpointHook):
     It takes the same arguments and writes the same checkpoints, but
 
     - a checkpoint gets its name when all of it is written, and the oldest one
-      is removed after that;
+      or the one that was the best is removed after that;
     - ``resume`` takes the newest checkpoint that is whole, and says which
       ones are not;
     - of checkpoints to resume from or load, in training and in tests, only
@@ -77,6 +77,35 @@ class SafeCheckpointHook(CheckpointHook):
                 self.out_dir, self.filename_tmpl.format(oldest))
             if self.file_backend.isfile(path):
                 self.file_backend.remove(path)
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        if not self.save_best or self._is_remote():
+            super()._save_best_checkpoint(runner, metrics)
+            return
+        many = len(self.key_indicators) > 1
+        before = (dict(self.best_ckpt_path_dict) if many else
+                  dict(only=self.best_ckpt_path))
+        # The base class would remove them now, and perhaps be killed then.
+        self._set_best(dict.fromkeys(before), many)
+        super()._save_best_checkpoint(runner, metrics)
+        after = (dict(self.best_ckpt_path_dict) if many else
+                 dict(only=self.best_ckpt_path))
+        self._set_best({key: after[key] or before[key] for key in before},
+                       many)
+        for key, path in before.items():
+            outdated = path and after[key] and path != after[key]
+            # That of a training elsewhere, from which this one was resumed,
+            # stays.
+            if (outdated and is_main_process()
+                    and Path(path).parent == Path(self.out_dir)
+                    and self.file_backend.isfile(path)):
+                self.file_backend.remove(path)
+
+    def _set_best(self, paths: dict, many: bool) -> None:
+        if many:
+            self.best_ckpt_path_dict.update(paths)
+        else:
+            self.best_ckpt_path = paths['only']
 
     def _is_remote(self) -> bool:
         """Whether the checkpoints go to a store that is no local folder."""

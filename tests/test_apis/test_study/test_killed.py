@@ -34,6 +34,8 @@ def started(fake, run):
 
     def target():
         os.setpgid(0, 0)
+        # A shell lets what it runs in the background ignore it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         run()
 
     process = get_context('fork').Process(target=target)
