@@ -12,6 +12,7 @@ from mmengine.runner import save_checkpoint
 from mmpose.registry import HOOKS
 
 from srpose_mm.engine.whole_file_backend import WholeFileBackend
+from srpose_mm.utils.safe_load import safe_load
 
 from ..test_utils.test_checkpoint_globals import Gadget, run_checkpoint
 from .training import config, train
@@ -63,7 +64,7 @@ def flip(path, place):
 
 def replace(path):
     """As torch does, in which an archive's tensors can be told by value."""
-    contents = torch.load(path, weights_only=True)
+    contents = safe_load(path, 'test')
     contents['state_dict']['weight'] = torch.full((2, ), 0.1)
     torch.save(contents, path)
     return path.read_bytes().index(torch.full((2, ), 0.1).numpy().tobytes())
@@ -179,7 +180,7 @@ def test_one_that_is_named_is_refused_and_another_offered(work_dir):
                                      'epoch'])
 def test_weights_are_no_training(lacking, work_dir):
     path = work_dir / 'epoch_3.pth'
-    contents = torch.load(path, weights_only=True)
+    contents = safe_load(path, 'test')
     (contents if lacking in contents else contents['meta']).pop(lacking)
     torch.save(contents, path)
     with pytest.raises(ValueError, match=f'got one without {lacking}; to '

@@ -95,6 +95,9 @@ def test_bfloat16_autocast(name):
     assert len(preds) == 2 and preds[0].keypoints.dtype == 'float32'
 
 
+@pytest.mark.skipif(
+    torch.__version__ < '2.2',
+    reason='the compiler of torch 2.1 does not look into named tuples')
 @pytest.mark.parametrize('name', ['srpose', 'sr_head', 'bottom_up'])
 def test_compiles_as_one_graph(name):
     model, feats, _ = build(name)

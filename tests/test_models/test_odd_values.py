@@ -1,4 +1,6 @@
 """Every head on features and data that no network or user should give."""
+from contextlib import nullcontext
+
 import pytest
 import torch
 from mmengine.model import BaseModule
@@ -6,6 +8,12 @@ from mmengine.model import BaseModule
 from .test_autocast_and_compile import build
 
 NAMES = ['srpose', 'sr_head', 'bottom_up']
+
+
+def autocast(dtype):
+    # torch 2.1 refuses float32 even where it is disabled.
+    return nullcontext() if dtype == torch.float32 else torch.autocast(
+        'cpu', dtype)
 
 
 def parts(losses):
@@ -52,7 +60,7 @@ def test_a_batch_without_a_keypoint_trains(name, dtype):
             # The mask of crowds and of people without keypoints.
             sample.gt_fields.heatmap_mask = torch.zeros(1, 128, 96)
             labels.keypoint_indices = torch.zeros(2, 17, 2, dtype=torch.long)
-    with torch.autocast('cpu', dtype, enabled=dtype != torch.float32):
+    with autocast(dtype):
         losses = parts(model.head.loss(model.neck(feats), samples))
     for key, loss in losses.items():
         assert loss == 0, key
@@ -83,7 +91,7 @@ def test_five_hundred_steps_stay_finite(name, dtype):
         scaler = torch.amp.GradScaler('cpu')
     losses = []
     for _ in range(500):
-        with torch.autocast('cpu', dtype, enabled=dtype != torch.float32):
+        with autocast(dtype):
             loss = model.loss(feats, samples)
         optimizer.zero_grad()
         if scaler is None:

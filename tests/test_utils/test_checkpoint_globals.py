@@ -29,6 +29,7 @@ def run_checkpoint():
         meta=dict(epoch=1))
 
 
+@STRICT
 def test_a_checkpoint_of_mmengine_loads(tmp_path):
     path = tmp_path / 'epoch_1.pth'
     save_checkpoint(run_checkpoint(), str(path))
@@ -52,6 +53,7 @@ def test_getattr_serves_history_buffers_only():
             history_buffer_getattr(owner, name)
 
 
+@STRICT
 def test_numbers_and_arrays_come_back_as_they_were(tmp_path):
     """Saved, loaded, saved again and loaded: equal, and NumPy's own types."""
     values = dict(

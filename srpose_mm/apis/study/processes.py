@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -5,8 +6,8 @@ from typing import List
 
 LINES = 15
 # Where the launcher of several processes begins to sum up how they ended.
-SUMMARY = 'torch/distributed/elastic/multiprocessing/api.py'
-PATIENCE = 30  # s from a request to end to the end
+SUMMARY = re.compile(r'torch[./]distributed[./]elastic[./]multiprocessing')
+PATIENCE = 60  # s from a request to end to the end; torchrun takes 30
 
 
 class RunFailed(Exception):
@@ -44,8 +45,8 @@ def call(words: List[str], log: Path, lock: int) -> None:
 def _last_lines(log: Path, start: int) -> str:
     """What a process said last; ``start`` is where its output begins."""
     lines = log.read_bytes()[start:].decode('utf-8', 'replace').splitlines()
-    own = next((index for index, line in enumerate(lines) if SUMMARY in line),
-               len(lines))
+    own = next((index for index, line in enumerate(lines)
+                if SUMMARY.search(line)), len(lines))
     return '\n'.join(lines[:own or None][-LINES:])
 
 

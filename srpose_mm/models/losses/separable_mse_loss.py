@@ -111,7 +111,11 @@ class _SquaredError(torch.autograd.Function):
                                            columns[:, :, None],
                                            2 * grad_errors[..., None, None],
                                            gradient):
-            torch.addcmul(*part, value=-1, out=out).mul_(factors)
+            # torch before 2.2 cannot write to another type than it reads.
+            same = out if out.dtype == rows.dtype else None
+            errors = torch.addcmul(*part, value=-1, out=same).mul_(factors)
+            if errors is not out:
+                out.copy_(errors)
         return gradient, None, None
 
 
