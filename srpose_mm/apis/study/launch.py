@@ -115,9 +115,18 @@ def accumulation_options(row: Row, cfg: Config,
     """
     if accumulate == 1:
         return {}
-    if 'max_epochs' not in cfg.train_cfg:
-        raise ValueError(f'row {row.name!r}: expected a training in epochs to '
-                         'accumulate batches, got one in iterations')
+    hooks = [type_name(hook) for hook in cfg.get('custom_hooks') or ()]
+    for found, is_so in {
+        'one in iterations': 'max_epochs' not in cfg.train_cfg,
+        'one that accumulates by itself':
+        cfg.get('optim_wrapper', {}).get('accumulative_counts', 1) != 1,
+        'auto_scale_lr.enable, which counts no accumulated batches':
+        cfg.get('auto_scale_lr', {}).get('enable', False),
+        'an EMAHook, which averages after each batch': 'EMAHook' in hooks,
+    }.items():
+        if is_so:
+            raise ValueError(f'row {row.name!r}: expected a plain training in '
+                             f'epochs to accumulate batches, got {found}')
     options = {'optim_wrapper.accumulative_counts': accumulate}
     schedulers = cfg.get('param_scheduler') or []
     many = isinstance(schedulers, (list, tuple))

@@ -71,14 +71,15 @@ def run_study(path: Union[str, Path],
     if again and not rows:
         raise ValueError('study: expected names of rows to run again, got '
                          'none; say which, after --rows')
+    known = ledger.by_key()
+    # Before anything is thrown away.
+    check_data(study, [
+        run for run in runs
+        if again or any(_key(run, test) not in known for test in run.tests)
+    ])
     if again:
         _forget(runs, ledger)
     _check_digests(runs, ledger)
-    known = ledger.by_key()
-    check_data(study, [
-        run for run in runs
-        if any(_key(run, test) not in known for test in run.tests)
-    ])
     failed, busy, start = [], [], time.monotonic()
     for number, run in enumerate(runs, 1):
         tell_run = partial(_tell_run, tell, start,

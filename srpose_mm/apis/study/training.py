@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Optional
 
 from mmengine.config import Config
-from mmengine.runner import find_latest_checkpoint
 
+from ...engine.whole_checkpoints import (
+    older_checkpoints,
+    recorded_checkpoint,
+)
 from ...utils.replacing import replacing
 from .launch import Launch
 from .plan import Run, digest
@@ -79,11 +82,16 @@ def train(run: Run, lock: int) -> None:
 
 def latest_checkpoint(folder: Path) -> Optional[Path]:
     """The checkpoint that a training in the folder wrote last."""
-    if not (folder / 'last_checkpoint').is_file():
-        return None
-    # The file holds a path from where the training ran.
-    path = folder / Path(find_latest_checkpoint(str(folder))).name
-    return path if path.is_file() else None
+    path = recorded_checkpoint(folder, folder)
+    if path is not None:
+        # The file holds a path from where the training ran.
+        path = folder / path.name
+        return path if path.is_file() else None
+    found = [
+        path for template in ('epoch_{}.pth', 'iter_{}.pth')
+        for path in older_checkpoints(None, folder, template)
+    ]
+    return found[0] if found else None
 
 
 def training_seconds(folder: Path) -> float:

@@ -103,7 +103,13 @@ def test_schedules_by_iterations_become_longer(batched):
 
 
 @pytest.mark.parametrize('old, new, match', [
-    ('max_epochs=5', 'max_iters=5', 'expected a training in epochs'),
+    ('max_epochs=5', 'max_iters=5', 'got one in iterations'),
+    ('fake = dict()', 'optim_wrapper = dict(accumulative_counts=2)\n'
+     'fake = dict()', 'got one that accumulates by itself'),
+    ('fake = dict()', 'auto_scale_lr = dict(enable=True)\nfake = dict()',
+     'got auto_scale_lr.enable'),
+    ('fake = dict()', "custom_hooks = [dict(type='EMAHook')]\nfake = dict()",
+     'got an EMAHook'),
     ("fake = dict()", "param_scheduler = dict(type='ExponentialLR', "
      "gamma=0.9, by_epoch=False)\nfake = dict()", 'got ExponentialLR by iter'),
 ])

@@ -8,6 +8,7 @@ import pytest
 from mmengine.config import Config
 
 from srpose_mm.apis.study import Ledger
+from srpose_mm.apis.study.training import latest_checkpoint
 
 from ...conftest import CONFIGS
 from .conftest import FAKE
@@ -145,6 +146,31 @@ def test_again_wants_rows(fake):
         fake.run(again=True)
 
 
+def test_again_throws_nothing_away_where_data_are_missing(fake):
+    assert fake.run(rows=['second']) == []
+    before = (fake.folder / 'results.json').read_text()
+    fake.edit('study.py', "headline = 'AP'",
+              "headline = 'AP'\ndata = {'a.json': {}}")
+    fake.edit('second.py', 'fake = dict()', "fake = dict()\n"
+              "test_dataloader = dict(dataset=dict(ann_file='a.json'))")
+    with pytest.raises(ValueError, match='a.json is not there'):
+        fake.run(rows=['second'], again=True)
+    assert (fake.folder / 'results.json').read_text() == before
+    assert list((fake.folder / 'work/second/seed0').glob('*.pth'))
+
+
+@pytest.mark.parametrize('text', ['', None])
+def test_goes_on_without_the_name_of_the_last_checkpoint(text, fake):
+    """A kill can leave that file empty."""
+    options = {'fake.fail_at': 2}
+    assert fake.run(rows=['second'], cfg_options=options)
+    folder = fake.folder / 'work/second/seed0'
+    (folder / 'last_checkpoint').unlink()
+    if text is not None:
+        (folder / 'last_checkpoint').write_text(text)
+    assert latest_checkpoint(folder) == folder / 'epoch_2.pth'
+
+
 def test_a_failure_stops_no_other(fake):
     fake.edit('study.py', "dict(name='second'",
               "dict(name='bad', config='bad.py', seeds=(0, ), tests={'a': {}}"
@@ -158,7 +184,8 @@ def test_a_failure_stops_no_other(fake):
     assert line.endswith('\nthis epoch fails')
     assert len(fake.calls()) == 1
     # The same training, with the same options, goes on where it failed.
-    (fake.folder / 'work/bad/seed0/last_checkpoint').unlink()
+    for path in (fake.folder / 'work/bad/seed0').glob('*.pth'):
+        path.unlink()
     assert fake.run() == []
     assert fake.calls() == [
         *ALL[:3], 'train bad/seed0', 'test seed0/test_a', *ALL[3:]
