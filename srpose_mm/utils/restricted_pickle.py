@@ -4,7 +4,7 @@ There ``weights_only=True`` refuses what MMEngine stores beside the weights.
 """
 import pickle
 from codecs import encode
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from types import SimpleNamespace
 from typing import Any, BinaryIO
 
@@ -16,6 +16,7 @@ from .checkpoint_globals import STAND_INS
 
 # All that a checkpoint may name, besides torch's types of storage.
 KNOWN = {
+    'collections.Counter': Counter,  # of MultiStepLR
     'collections.OrderedDict': OrderedDict,
     'torch._utils._rebuild_tensor_v2': torch._utils._rebuild_tensor_v2,
     'torch._utils._rebuild_parameter': torch._utils._rebuild_parameter,

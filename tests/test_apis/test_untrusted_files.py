@@ -1,5 +1,6 @@
 """Files of unknown origin, in every tool that reads one."""
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -182,7 +183,10 @@ def test_predict_stays_in_its_folder(toy_coco):
 @pytest.mark.parametrize('name, reason', [
     ('x' * 300 + '.png', 'File name too long'),
     ('x/' * 3000 + 'a.png', 'File name too long'),
-    ('a\0b.png', 'null'),
+    pytest.param(
+        'a\0b.png', 'null', marks=pytest.mark.skipif(
+            sys.version_info < (3, 10),
+            reason='Python 3.9 takes it for a file, which is skipped')),
 ])
 def test_names_that_no_file_has(name, reason):
     with pytest.raises((OSError, ValueError), match=reason):

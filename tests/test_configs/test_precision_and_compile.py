@@ -84,6 +84,9 @@ def test_float16(system):
     check_gradients(model)
 
 
+@pytest.mark.skipif(
+    torch.__version__ < '2.2',
+    reason="the compiler of torch 2.1 stops at MMEngine's InstanceData")
 def test_compile(system):
     """Losses, gradients of the head, and maps are those of eager mode."""
     model, batch = system

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.optim import MultiStepLR
 from mmengine.runner import save_checkpoint
 
 from srpose_mm.apis import safe_checkpoint
@@ -102,3 +103,12 @@ def test_tools_take_it_before_torch_2_6(tmp_path, monkeypatch):
     (tmp_path / 'text.pth').write_text('no checkpoint')
     with pytest.raises(ValueError, match='damaged'):
         safe_checkpoint.load_checkpoint(tmp_path / 'text.pth', 'tool')
+
+
+def test_schedules_load(tmp_path):
+    """MultiStepLR keeps its milestones in a Counter."""
+    optimizer = torch.optim.SGD(torch.nn.Linear(1, 1).parameters(), lr=1)
+    schedule = MultiStepLR(optimizer, [2, 3]).state_dict()
+    torch.save(schedule, tmp_path / 'a.pth')
+    with (tmp_path / 'a.pth').open('rb') as stream:
+        assert restricted_load(stream) == schedule
