@@ -20,7 +20,8 @@ def load_resumable(path: Path, owner: str) -> dict:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is damaged, could run code or holds weights only.
+        ValueError: If it is damaged, could run code, holds weights only or
+            brings a config of its own, which MMEngine would run as Python.
     """
     contents = safe_load(path, owner, 'resume from another one')
     lacking = _lacking(contents, NEEDED)
@@ -31,6 +32,12 @@ def load_resumable(path: Path, owner: str) -> dict:
             f'{owner}: {path}: expected the checkpoint of a training, got '
             f'one without {lacking[0]}; to start from its weights give it as '
             'load_from and do not resume')
+    # Runner.resume hands that text to Config.fromstring, which executes it.
+    if 'config' in contents['meta']:
+        raise ValueError(
+            f'{owner}: {path}: expected a checkpoint without code, got one '
+            'with a config in its meta, which MMEngine would run; resume '
+            'from another one, or give it as load_from and do not resume')
     return contents
 
 

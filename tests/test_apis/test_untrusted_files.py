@@ -100,6 +100,36 @@ def test_auto_resume_runs_no_code(toy_coco):
     assert not Path('ran').exists()
 
 
+# Plain text in a file of plain values, which MMEngine runs when it resumes.
+CONFIG = dict(
+    state_dict={},
+    message_hub={},
+    meta=dict(epoch=1, iter=1, config='open("ran", "w").close()'))
+
+
+def test_no_config_of_a_checkpoint_runs(toy_coco):
+    Path('work').mkdir()
+    for path in (Path('bad.pth'), Path('work/epoch_1.pth')):
+        torch.save(CONFIG, path)
+    with pytest.raises(ValueError, match='bad.pth: expected a checkpoint '
+                       'without code, got one with a config in its meta'):
+        LOADERS['train, resume'](Path('bad.pth'), toy_coco)
+    Path('work/last_checkpoint').write_text('work/epoch_1.pth')
+    with pytest.raises(ValueError, match='got 1 that cannot be read'):
+        train(training(toy_coco, 'work', resume=True))
+    assert not Path('ran').exists()
+
+
+def test_mmengine_runs_the_config_of_a_checkpoint(toy_coco):
+    """What the test before this one is there for."""
+    torch.save(CONFIG, 'bad.pth')
+    cfg = training(toy_coco, 'work', load_from='bad.pth', resume=True)
+    cfg.default_hooks.checkpoint.type = 'CheckpointHook'
+    with pytest.raises(AssertionError, match='log_scalars'):
+        train(cfg)
+    assert Path('ran').exists()
+
+
 @pytest.mark.parametrize('name', ['swap_head', 'convert_checkpoint', 'predict',
                                   'visualize', 'export_onnx', 'test',
                                   'train, load_from', 'train, resume'])

@@ -20,18 +20,21 @@ def build_pair(**kwargs):
     return ours, AssociativeEmbedding(**options)
 
 
-def crowd(rng, people, dims=1, noise=0., tag_noise=0., missing=0.3):
+def crowd(rng, people, dims=1, noise=0., tag_noise=0., missing=0.3,
+          size=SIZE):
     """Maps of people that overlap and lack keypoints, (1, L * 17, H, W)."""
-    codec = build_pair()[1]
-    centres = rng.uniform(20, np.array(SIZE) - 20, (people, 1, 2))
-    keypoints = centres + rng.normal(0, 8, (people, 17, 2))
-    keypoints = keypoints.clip(1, np.array(SIZE) - 2).astype(np.float32)
+    unit = size[0] // SIZE[0]
+    codec = build_pair(input_size=size, heatmap_size=size, sigma=2 * unit)[1]
+    centres = rng.uniform(20 * unit, np.array(size) - 20 * unit,
+                          (people, 1, 2))
+    keypoints = centres + rng.normal(0, 8 * unit, (people, 17, 2))
+    keypoints = keypoints.clip(1, np.array(size) - 2).astype(np.float32)
     visible = (rng.random((people, 17)) > missing).astype(np.float32)
     visible[:, 0] = 1
     heatmaps = codec.encode(keypoints, visible)['heatmaps']
     # No map is all zero: with UDP the stock codec makes NaN of it.
     heatmaps = heatmaps + 1e-3 * rng.random(heatmaps.shape)
-    tags = np.zeros((dims, 17, *SIZE[::-1]))
+    tags = np.zeros((dims, 17, *size[::-1]))
     for number in range(people):
         for k, (x, y) in enumerate(keypoints[number].astype(int)):
             if visible[number, k]:
@@ -76,6 +79,40 @@ def test_same_people_as_stock_with_udp(dims, noises):
     for people in (1, 4):
         ours, stock = build_pair(use_udp=True)
         assert_same(ours, stock, crowd(rng, people, dims, *noises), few=0.03)
+
+
+@pytest.mark.parametrize('dims', [1, 2])
+def test_same_people_as_stock_in_noise(dims):
+    """Maps of nothing but noise, whose peaks the threshold mostly keeps."""
+    rng = np.random.default_rng(0)
+    for kernel in (3, 11):
+        ours, stock = build_pair(decode_nms_kernel=kernel)
+        maps = [
+            torch.from_numpy(rng.normal(0, scale, (1, 17 * n, 96, 128)))
+            .float() for scale, n in ((0.3, 1), (2, dims))
+        ]
+        assert len(assert_same(ours, stock, maps)[0][0]) == 30
+
+
+@pytest.mark.parametrize('noises', [(0, 0), (0.05, 0.05)])
+def test_same_people_as_stock_at_full_size(noises):
+    """Eight people in an input of 512x512, as the configs have it."""
+    size = (512, 512)
+    ours, stock = build_pair(
+        input_size=size, heatmap_size=size, sigma=8, decode_nms_kernel=11)
+    maps = crowd(np.random.default_rng(0), 8, 1, *noises, size=size)
+    assert len(assert_same(ours, stock, maps)[0][0]) >= 8
+
+
+@pytest.mark.parametrize('use_udp', [False, True])
+def test_autocast_does_not_matter(use_udp):
+    maps = crowd(np.random.default_rng(0), 3, noise=0.02)
+    ours, _ = build_pair(use_udp=use_udp)
+    expected = ours.batch_decode(*maps)
+    with torch.autocast('cpu', torch.bfloat16):
+        got = ours.batch_decode(*maps)
+    for values, wanted in zip(got, expected):
+        np.testing.assert_array_equal(values[0], wanted[0])
 
 
 @pytest.mark.parametrize('options', [

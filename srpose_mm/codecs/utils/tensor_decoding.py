@@ -169,7 +169,9 @@ def _blur_around(heatmaps: Tensor, keypoints: Tensor,
     blur_x = _shifted(kernel, columns - columns[:, None])
     blur_x = blur_x[(x[:, None] + near).clamp(0, width - 1)]
     blur_y = _shifted(kernel, reach - near[:, None]) * inside[:, None]
-    blurred = blur_y @ bands @ blur_x.transpose(1, 2)
+    # Under autocast products would be rounded to half precision.
+    with torch.autocast(device.type, enabled=False):
+        blurred = blur_y @ bands @ blur_x.transpose(1, 2)
     return blurred.unflatten(0, heatmaps.shape[:2])
 
 

@@ -24,8 +24,10 @@ def log_blurred(heatmaps: Tensor, kernel_size: int) -> Tensor:
     kernel = heatmaps.new_tensor(cv2.getGaussianKernel(kernel_size, 0))
     maps = heatmaps.flatten(0, 1)[:, None]
     radius = kernel_size // 2
-    maps = F.conv2d(maps, kernel.view(1, 1, 1, -1), padding=(0, radius))
-    maps = F.conv2d(maps, kernel.view(1, 1, -1, 1), padding=(radius, 0))
+    # Under autocast convolutions would be rounded to half precision.
+    with torch.autocast(maps.device.type, enabled=False):
+        maps = F.conv2d(maps, kernel.view(1, 1, 1, -1), padding=(0, radius))
+        maps = F.conv2d(maps, kernel.view(1, 1, -1, 1), padding=(radius, 0))
     maps = maps.view(heatmaps.shape)
     scale = heatmaps.amax((2, 3), True) / maps.amax((2, 3), True)
     # A map of zeros has no maximum to restore.
