@@ -75,9 +75,11 @@ def test_resume(trained, toy_coco):
 # EPE, the mean error in px, changes with each keypoint that is predicted;
 # AP of a model that barely learned is 0 whatever it predicts. Of five people
 # the second process gets two. One at a time: sums over a batch of another size
-# round in another way, which moves keypoints where heatmaps are flat.
+# round in another way, which moves keypoints where heatmaps are flat. So do
+# those in the memory layout that ChannelsLastHook gives to a single process.
 UNEVEN = f"""
 _base_ = [{str(DEMO)!r}]
+custom_hooks = []
 data = dict(batch_size=1, dataset=dict(bbox_file='', indices=5))
 test_dataloader = data
 test_evaluator = dict(_delete_=True, type='EPE')

@@ -2,6 +2,8 @@ import copy
 
 import pytest
 import torch
+from mmcv.cnn import ConvModule
+from mmpose.models.backbones.hrformer import CrossFFN
 from mmpose.registry import MODELS
 from torch import nn
 
@@ -148,3 +150,36 @@ def test_a_norm_without_its_convolution_stays():
     assert len(norms(fused)) == 3
     x = torch.randn(2, 3, 4, 4)
     torch.testing.assert_close(fused(x), model(x))
+
+
+@pytest.mark.parametrize('model', [
+    nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.BatchNorm2d(4)),
+    ConvModule(3, 4, 1, norm_cfg=dict(type='BN'), order=('conv', 'act', 'norm'))
+], ids=['Sequential', 'ConvModule'])
+def test_a_norm_behind_an_activation_stays(model):
+    nn.init.normal_(norms(model)[0].running_mean)
+    model.eval()
+    fused = fuse_for_inference(model)
+    assert len(norms(fused)) == 1
+    x = torch.randn(2, 3, 4, 4)
+    torch.testing.assert_close(fused(x), model(x))
+
+
+def test_conv_modules_are_folded():
+    model = ConvModule(3, 4, 1, norm_cfg=dict(type='BN')).eval()
+    nn.init.normal_(model.norm.running_mean)
+    fused = fuse_for_inference(model)
+    assert not norms(fused)
+    x = torch.randn(2, 3, 4, 4)
+    torch.testing.assert_close(fused(x), model(x))
+
+
+def test_hrformers_feed_forward_is_folded():
+    """It defines activations before the norms that run before them."""
+    model = CrossFFN(4).eval()
+    for norm in norms(model):
+        nn.init.normal_(norm.running_mean)
+    fused = fuse_for_inference(model)
+    assert not norms(fused)
+    x = torch.randn(2, 35, 4)
+    torch.testing.assert_close(fused(x, 5, 7), model(x, 5, 7))

@@ -11,7 +11,7 @@ class ChannelsLastHook(Hook):
 
     Convolutions follow the layout of their weights, and the grouped ones of
     super-resolution heads run about three times as fast in this one on CPUs.
-    Results do not change. A model that is wrapped for several processes is
+    Results change in their last bits. A model that is wrapped for several processes is
     left as it is: its gradients' buckets have the old layout.
     """
 

@@ -1,7 +1,9 @@
 import copy
-from typing import Union
+from typing import Optional
 
 import torch
+from mmcv.cnn import ConvModule
+from mmpose.models.backbones.hrformer import CrossFFN
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -15,7 +17,9 @@ def fuse_for_inference(model: nn.Module) -> nn.Module:
     laid out channels last, and with them all feature maps.
 
     Args:
-        model: Any model, or a part of one such as a head. Not changed.
+        model: A model, or a part of one such as a head, in which a
+            normalisation that is defined right after a convolution also runs
+            right after it. Not changed.
 
     Returns:
         A copy in evaluation mode. It can predict and be exported; it cannot
@@ -33,25 +37,29 @@ def fuse_for_inference(model: nn.Module) -> nn.Module:
 
 
 def _fold_batch_norms(module: nn.Module) -> None:
-    """Fold the batch normalisations among a module's own layers.
+    """Fold each normalisation that is defined right after a convolution.
 
-    In MMPose and here a normalisation comes after its convolution in the
-    order of definition too; an activation may stand between them.
+    In MMPose and here layers are defined in the order in which they run, but
+    for mmcv's ConvModule, which has an order of its own, and for HRFormer's
+    CrossFFN, which defines the activation of each convolution too early.
     """
+    if isinstance(module, ConvModule) and 'conv norm' not in ' '.join(
+            module.order):
+        return
     conv = None
     for name, layer in module.named_children():
-        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
-            conv, conv_name = layer, name
-        elif isinstance(layer, _BatchNorm) and _fit(conv, layer):
+        if isinstance(module, CrossFFN) and isinstance(layer, nn.GELU):
+            continue
+        if isinstance(layer, _BatchNorm) and _fit(conv, layer):
             transposed = isinstance(conv, nn.ConvTranspose2d)
             fused = fuse_conv_bn_eval(conv, layer, transpose=transposed)
             setattr(module, conv_name, fused)
             setattr(module, name, nn.Identity())
-            conv = None
+        conv, conv_name = layer, name
 
 
-def _fit(conv: Union[nn.Conv2d, nn.ConvTranspose2d, None],
-         norm: _BatchNorm) -> bool:
-    """Whether ``norm`` can be folded into ``conv``."""
-    return (conv is not None and conv.out_channels == norm.num_features
+def _fit(layer: Optional[nn.Module], norm: _BatchNorm) -> bool:
+    """Whether ``layer`` is a convolution that ``norm`` can be folded into."""
+    return (isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))
+            and layer.out_channels == norm.num_features
             and norm.track_running_stats)
