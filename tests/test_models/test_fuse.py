@@ -154,7 +154,8 @@ def test_a_norm_without_its_convolution_stays():
 
 @pytest.mark.parametrize('model', [
     nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.BatchNorm2d(4)),
-    ConvModule(3, 4, 1, norm_cfg=dict(type='BN'), order=('conv', 'act', 'norm'))
+    ConvModule(
+        3, 4, 1, norm_cfg=dict(type='BN'), order=('conv', 'act', 'norm'))
 ], ids=['Sequential', 'ConvModule'])
 def test_a_norm_behind_an_activation_stays(model):
     nn.init.normal_(norms(model)[0].running_mean)

@@ -11,8 +11,8 @@ class ChannelsLastHook(Hook):
 
     Convolutions follow the layout of their weights, and the grouped ones of
     super-resolution heads run about three times as fast in this one on CPUs.
-    Results change in their last bits. A model that is wrapped for several processes is
-    left as it is: its gradients' buckets have the old layout.
+    Results change in their last bits. A model that is wrapped for several
+    processes is left as it is: its gradients' buckets have the old layout.
     """
 
     def before_run(self, runner: Runner) -> None:

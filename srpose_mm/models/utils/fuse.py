@@ -46,16 +46,16 @@ def _fold_batch_norms(module: nn.Module) -> None:
     if isinstance(module, ConvModule) and 'conv norm' not in ' '.join(
             module.order):
         return
-    conv = None
+    last_name, last = '', None
     for name, layer in module.named_children():
         if isinstance(module, CrossFFN) and isinstance(layer, nn.GELU):
             continue
-        if isinstance(layer, _BatchNorm) and _fit(conv, layer):
-            transposed = isinstance(conv, nn.ConvTranspose2d)
-            fused = fuse_conv_bn_eval(conv, layer, transpose=transposed)
-            setattr(module, conv_name, fused)
+        if isinstance(layer, _BatchNorm) and _fit(last, layer):
+            transposed = isinstance(last, nn.ConvTranspose2d)
+            fused = fuse_conv_bn_eval(last, layer, transpose=transposed)
+            setattr(module, last_name, fused)
             setattr(module, name, nn.Identity())
-        conv, conv_name = layer, name
+        last_name, last = name, layer
 
 
 def _fit(layer: Optional[nn.Module], norm: _BatchNorm) -> bool:
