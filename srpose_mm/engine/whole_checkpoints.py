@@ -60,8 +60,10 @@ def recorded_checkpoint(work_dir: Path, folder: Path) -> Optional[Path]:
     if not text:
         return None
     last = Path(text)
-    # The folder was moved, or this is another working directory.
-    return last if last.is_file() else folder / last.name
+    # The file holds a path from where the training ran. Where the folder was
+    # copied or moved since, its own checkpoint counts.
+    here = folder / last.name
+    return last if last.is_file() and not here.is_file() else here
 
 
 def older_checkpoints(last: Optional[Path], folder: Path,

@@ -14,12 +14,36 @@ from mmengine.logging import HistoryBuffer
 from .checkpoint_arrays import refusal
 from .checkpoint_globals import STAND_INS
 
+
+class Callable:
+    """What a pickle may call but not change.
+
+    The opcode BUILD sets attributes of functions and of classes written in
+    Python, for the whole process. HistoryBuffer refuses by itself what is no
+    state of its own.
+
+    Args:
+        function: What is called.
+    """
+
+    def __init__(self, function: Any):
+        self.function = function
+
+    def __call__(self, *args: Any) -> Any:
+        return self.function(*args)
+
+    def __setstate__(self, state: Any) -> None:
+        raise refusal(f'a state of {self.function.__name__}')
+
+
 # All that a checkpoint may name, besides torch's types of storage.
 KNOWN = {
-    'collections.Counter': Counter,  # of MultiStepLR
+    'collections.Counter': Callable(Counter),  # of MultiStepLR
     'collections.OrderedDict': OrderedDict,
-    'torch._utils._rebuild_tensor_v2': torch._utils._rebuild_tensor_v2,
-    'torch._utils._rebuild_parameter': torch._utils._rebuild_parameter,
+    'torch._utils._rebuild_tensor_v2': Callable(
+        torch._utils._rebuild_tensor_v2),
+    'torch._utils._rebuild_parameter': Callable(
+        torch._utils._rebuild_parameter),
     'torch.Size': torch.Size,
     'mmengine.logging.history_buffer.HistoryBuffer': HistoryBuffer,
     '_codecs.encode': encode,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from srpose_mm.apis.check_data import (
     EFFECTS,
@@ -104,6 +105,30 @@ def test_a_missing_image_is_found_without_opening_any(tmp_path):
     assert (fault.kind, fault.image) == ('no_image', '1 1.png')
 
 
+@pytest.mark.parametrize('images', [False, True])
+def test_a_name_that_no_file_has_hides_no_other_fault(images, tmp_path):
+    content = sound(tmp_path)
+    content['images'][0]['file_name'] = 'x' * 300 + '.png'
+    write(tmp_path, content)
+    (tmp_path / '2.png').unlink()
+    found = faults(tmp_path, images=images)
+    assert [fault.kind for fault in found] == ['no_image'] * 2
+
+
+def test_texts_in_an_image_are_no_damage(tmp_path):
+    """Pillow refuses a megabyte of them, OpenCV does not read them."""
+    write(tmp_path, sound(tmp_path))
+    texts = PngInfo()
+    texts.add_text('a', 'a' * 2**21, zip=True)
+    with Image.open(tmp_path / '1.png') as image:
+        image.load()
+        image.save(tmp_path / '1.png', pnginfo=texts)
+    with pytest.raises(ValueError, match='too large'), Image.open(
+            tmp_path / '1.png') as image:
+        image.load()
+    assert not faults(tmp_path, images=True)
+
+
 @pytest.mark.parametrize('ids, message', [((10, 10), 'of the images 1, 1'),
                                           ((10, 11, 10), 'the images 1, 2')])
 def test_duplicate_annotation_ids(ids, message, tmp_path):
@@ -149,7 +174,7 @@ def test_names_of_keypoints(change, kind, message, tmp_path):
 
 @pytest.mark.parametrize('area, effect', [(..., STOPS), (None, STOPS),
                                           (0, WRONG), (float('nan'), WRONG),
-                                          (-5, WRONG)])
+                                          (-5, WRONG), (float('inf'), WRONG)])
 def test_areas_count_where_they_are_read(area, effect, tmp_path):
     content = sound(tmp_path)
     person(area=area)(content, tmp_path)

@@ -64,6 +64,15 @@ def test_one_that_starts_too_late_ends_at_once():
     assert os.WEXITSTATUS(status) == 1
 
 
+def test_those_of_a_fork_server_are_left_alone():
+    """Their parent is not the process that they work for."""
+    loader = DataLoader([1], num_workers=1,
+                        multiprocessing_context='forkserver')
+    hook = HOOKS.build(dict(type='EndWorkersHook'))
+    hook.before_train_epoch(SimpleNamespace(train_dataloader=loader))
+    assert loader.worker_init_fn is None
+
+
 @pytest.mark.parametrize('mode', ['train', 'val', 'test'])
 def test_loaders_are_tied_once_and_keep_their_own_function(mode):
     called = []

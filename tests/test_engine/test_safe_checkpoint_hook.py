@@ -147,6 +147,14 @@ def test_a_folder_that_was_moved(work_dir, tmp_path):
     assert before_run(tmp_path / 'moved') == ('epoch_3.pth', [])
 
 
+def test_a_folder_that_was_copied(work_dir, tmp_path):
+    """The original may have been trained anew since."""
+    copied = tmp_path / 'copied'
+    shutil.copytree(str(work_dir), str(copied))
+    cut(work_dir / 'epoch_3.pth', 100)
+    assert before_run(copied) == ('epoch_3.pth', [])
+
+
 def test_checkpoints_in_another_folder(work_dir, tmp_path):
     """``out_dir`` gets a folder of the work directory's name."""
     (tmp_path / 'out').mkdir()

@@ -23,13 +23,18 @@ def property_test(number=EXAMPLES):
 
 
 @st.composite
-def codecs(draw, least_sigma=1., whole=False, **fixed):
-    """A codec: grids of 8 to 72 cells, cells of 1 to 4 px."""
-    grid = draw(st.tuples(st.integers(8, 72), st.integers(8, 72)))
+def codecs(draw, least_sigma=1., whole=False, least_grid=None, **fixed):
+    """A codec: grids of 8 to 72 cells, cells of 1 to 4 px.
+
+    ``least_grid`` gives the smallest grid of a sigma, where that is more.
+    """
     cell = draw(st.integers(1, 4))
     sigma = draw(
         st.integers(int(least_sigma), 8)
         if whole else st.floats(least_sigma, 8, width=16))
+    least = 8 if least_grid is None else least_grid(sigma)
+    sides = st.integers(least, least + 64)
+    grid = draw(st.tuples(sides, sides))
     options = dict(
         unbiased=st.booleans(),
         refine=st.sampled_from(['none', 'shift', 'dark', 'parabola']),

@@ -1,4 +1,6 @@
 """What holds for heatmaps of any size, alignment and width."""
+from math import ceil
+
 import numpy as np
 import pytest
 import torch
@@ -6,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from srpose_mm.codecs import SRHeatmap
+from srpose_mm.codecs.utils import matching_blur
 
 from .examples import (
     POINTS,
@@ -40,18 +43,25 @@ def test_parabola_finds_the_keypoint(codec, seed):
     assert error.max() <= 1e-3
 
 
-@given(codecs(least_sigma=2.25, unbiased=True, refine='dark'), seeds)
+def blurred_reach(sigma):
+    """Cells from a keypoint to what the blur reads of its Gaussian."""
+    return 3 * sigma + matching_blur(sigma) // 2 + 2
+
+
+@given(
+    codecs(
+        least_sigma=2.25,
+        least_grid=lambda sigma: ceil(2 * blurred_reach(sigma)) + 2,
+        unbiased=True,
+        refine='dark'), seeds)
 @property_test()
 def test_dark_finds_the_keypoint(codec, seed):
     """Where the blur sees all of the Gaussian, which must not be too narrow.
 
-    A mean of 1e-3 px on cells of 4 px is what it reaches at sigma 2; at sigma
-    1 it is 0.02 px. Maps that are too small for their Gaussian are left out.
+    A mean of 1e-3 px on cells of 4 px is what it reaches at sigma 2.25; at
+    sigma 1 it is 0.02 px.
     """
-    margin = 3 * codec.sigma + len(codec.blur_kernel) // 2 + 2
-    if 2 * margin + 1 > min(codec.heatmap_size):
-        return
-    cells = points(codec, seed, margin)
+    cells = points(codec, seed, blurred_reach(codec.sigma))
     encoded = codec.encode(to_input(codec, cells))
     found = decoded_cells(codec, encoded['heatmaps'])
     error = np.abs(found - cells) * codec.scale_factor

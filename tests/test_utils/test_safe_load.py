@@ -1,4 +1,6 @@
 """No checkpoint runs code, with torch of today and before 2.6."""
+import contextlib
+import importlib
 import re
 from pathlib import Path
 
@@ -8,9 +10,10 @@ from mmengine.logging import HistoryBuffer
 
 from srpose_mm.utils import safe_load as module
 from srpose_mm.utils.checkpoint_globals import knows_aliases
+from srpose_mm.utils.restricted_pickle import KNOWN
 from srpose_mm.utils.safe_load import refuse_url, safe_load
 
-from .gadgets import GADGETS, RUN, SYSTEM
+from .gadgets import GADGETS, RUN, SYSTEM, raw
 from .test_checkpoint_globals import run_checkpoint
 
 MEAN = HistoryBuffer.mean
@@ -39,6 +42,21 @@ def test_no_code_runs(name, torch_version, tmp_path, monkeypatch):
         r'anew from a source you trust', str(caught.value))
     assert not Path('ran').exists()
     assert HistoryBuffer.mean is MEAN
+
+
+@pytest.mark.parametrize('name', KNOWN)
+def test_no_class_is_changed(name, torch_version, tmp_path):
+    """BUILD sets what it is told to, on whatever a name stands for."""
+    module_name, attribute = name.rsplit('.', 1)
+    known = b'c%s\n%s\n' % (module_name.encode(), attribute.encode())
+    raw(b'\x80\x02' + known + b'N}X\x06\x00\x00\x00updatec_codecs\nencode\n'
+        b's\x86b.')(tmp_path / 'bad.pth')
+    owner = getattr(importlib.import_module(module_name), attribute)
+    before = getattr(owner, 'update', None)
+    # A stand-in may keep it: nothing reads it there.
+    with contextlib.suppress(ValueError):
+        safe_load(tmp_path / 'bad.pth', 'tool')
+    assert getattr(owner, 'update', None) == before
 
 
 @pytest.mark.parametrize('name', ['os.system', 'older format', 'eval'])

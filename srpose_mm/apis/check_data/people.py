@@ -1,3 +1,4 @@
+import math
 from typing import Any, Dict, List, Optional, Set
 
 import numpy as np
@@ -171,7 +172,7 @@ class People:
         area = annotation.get('area')
         if not is_number(area):
             self._add('area', f'area {area!r}', label, picture, STOPS)
-        elif not area > 0:
+        elif not 0 < area < math.inf:
             self._add('area', f'area {area}', label, picture)
 
     def _add(self,

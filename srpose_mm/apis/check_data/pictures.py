@@ -45,7 +45,7 @@ def check_pictures(source: Source, pictures: List[Picture], opened: bool,
     findings.count('images', len(pictures))
     if not opened:
         for picture in pictures:
-            if not Path(picture.path).is_file():
+            if not _is_file(picture.path):
                 findings.add('no_image', 'no such file', picture.path,
                              picture.label)
             elif picture.size and max(picture.size) >= TOO_LARGE:
@@ -75,6 +75,9 @@ def _look_at(picture: Picture, load: LoadImage) -> Optional[Tuple[str, str]]:
     except SkippedFile as err:
         missing = not Path(picture.path).exists()
         return 'no_image' if missing else 'unreadable_image', str(err)
+    # A name that is too long, or a folder that may not be looked into.
+    except OSError as err:
+        return 'no_image', str(err.strerror)
     damage = _damage(picture.path)
     try:
         height, width = load.transform(
@@ -96,6 +99,13 @@ def _look_at(picture: Picture, load: LoadImage) -> Optional[Tuple[str, str]]:
     return None
 
 
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except OSError:
+        return False
+
+
 def _damage(path: str) -> Optional[str]:
     """What is missing in an image of a kind that Pillow knows.
 
@@ -105,8 +115,12 @@ def _damage(path: str) -> Optional[str]:
     try:
         with Image.open(path) as image:
             image.load()
-    except (UnidentifiedImageError, Image.DecompressionBombError):
+    except UnidentifiedImageError:
         return None
     except (OSError, SyntaxError) as err:
         return str(err)
+    # What is too much for Pillow, such as a text of a megabyte in a PNG, is
+    # no damage: OpenCV decides.
+    except Exception:
+        return None
     return None

@@ -59,7 +59,8 @@ class EndWorkersHook(Hook):
     @staticmethod
     def _tie(loader: DataLoader) -> None:
         # The parent of what a fork server starts is the fork server.
-        method = multiprocessing.get_start_method(allow_none=True)
+        context = loader.multiprocessing_context or multiprocessing
+        method = context.get_start_method(allow_none=True)
         if (sys.platform == 'linux' and method != 'forkserver'
                 and not isinstance(loader.worker_init_fn, EndWithParent)):
             loader.worker_init_fn = EndWithParent(loader.worker_init_fn)
