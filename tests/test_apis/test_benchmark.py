@@ -109,6 +109,7 @@ def test_tool(tmp_path, capsys):
     assert result['settings']['rounds'] == 1
     measured = {(f['measure'], f['system']) for f in result['figures']}
     assert ('decode dark, batch 4', 'stock full') in measured
+    assert ('decode none, batch 4', 'SimCC') in measured
     assert all(f['median'] > 0 for f in result['figures'])
     assert (tmp_path / 'benchmark.png').is_file()
 
@@ -116,7 +117,30 @@ def test_tool(tmp_path, capsys):
 def test_loader(toy_coco):
     result = benchmark(['loader'], rounds=1, data_root=toy_coco)
     rates = [f for f in result['figures'] if f.unit == 'samples/s']
-    assert len(rates) == 6 and all(f.median > 0 for f in rates)
+    assert len(rates) == 10 and all(f.median > 0 for f in rates)
+    nbytes = {f.system: f.median for f in result['figures']
+              if f.unit == 'bytes'}
+    assert nbytes['SRPose fast'] < 1000 < nbytes['SimCC'] < nbytes['stock 1/4']
+
+
+SYSTEMS = {
+    'head': ['stock 1/4', 'stock 1/4 fast', 'stock full', 'SimCC',
+             'SR head fast', 'SRPose plain', 'SRPose fast'],
+    'loss': ['SRPose plain', 'SRPose fast'],
+    'bottom-up': ['stock full', 'SRPose fast'],
+}
+SYSTEMS['model'] = SYSTEMS['train'] = SYSTEMS['head']
+
+
+@pytest.mark.parametrize('measure', SYSTEMS)
+def test_measures(measure):
+    figures = benchmark([measure], rounds=1, batch=1, device='cpu')['figures']
+    assert len({(f.measure, f.system) for f in figures}) == len(figures)
+    for unit in {f.unit for f in figures}:
+        found = [f for f in figures if f.unit == unit]
+        names = [f.system for f in found if f.measure == found[0].measure]
+        assert names == SYSTEMS[measure]
+        assert all(f.median > 0 for f in found)
 
 
 @pytest.mark.parametrize('kwargs, message', [

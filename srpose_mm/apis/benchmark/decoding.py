@@ -1,5 +1,5 @@
 """From heatmaps to keypoints, with MMPose's codecs and with this package's."""
-from typing import Dict, List, Tuple
+from typing import Callable, Dict, List, Tuple
 
 import numpy as np
 import torch
@@ -7,34 +7,49 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor
 
 from .memory import HostCopies
+from .systems import load_systems
 from .timing import Figure, summarize, time_interleaved
 
-# Input and heatmap of the measured systems: full size, (width, height).
-SIZE = (192, 256)
+# Input and heatmaps of the measured systems, (width, height).
+SIZE, QUARTER = (192, 256), (48, 64)
+REFINEMENTS = ('none', 'shift', 'dark', 'parabola')
+Task = Callable[[], object]
 STOCK, OURS = 'stock full', 'SRPose fast'
 # Neighbouring joints of a person lie within this distance in px.
 REACH = 60
 
 
 def decode(batch: int, rounds: int, device: torch.device) -> List[Figure]:
-    """Time to decode full-size maps, and bytes that leave the device."""
+    """Time to decode a batch, and bytes that leave the device.
+
+    MMPose's codecs always refine: beside ``'none'`` stands their quarter-cell
+    shift, beside ``'parabola'`` their Newton step.
+    """
     # The blur that goes with this sigma; MMPose's default is for sigma 2.
-    codec = dict(
+    full = dict(
         input_size=SIZE, heatmap_size=SIZE, sigma=8, blur_kernel_size=51)
-    heatmaps = _heatmaps(codec, batch).to(device)
+    quarter = dict(input_size=SIZE, heatmap_size=QUARTER, sigma=2)
+    maps = {
+        size: _heatmaps(codec, batch).to(device)
+        for size, codec in dict(full=full, quarter=quarter).items()
+    }
     figures = []
-    for refine in ('shift', 'dark'):
-        heads = {
-            STOCK:
-            dict(type='MSRAHeatmap', unbiased=refine == 'dark', **codec),
-            OURS: dict(type='SRHeatmap', refine=refine, **codec)
+    for refine in REFINEMENTS:
+        stock = dict(
+            type='MSRAHeatmap', unbiased=refine in ('dark', 'parabola'))
+        ours = dict(type='SRHeatmap', refine=refine, **full)
+        tasks = {
+            STOCK: _decode(dict(stock, **full), maps['full']),
+            'stock 1/4': _decode(dict(stock, **quarter), maps['quarter']),
+            'SRPose plain': _decode_by_sample(ours, maps['full']),
+            OURS: _decode(ours, maps['full'])
         }
-        figures += _time_heads(f'decode {refine}, batch {batch}', heads,
-                               heatmaps, rounds)
-    for refine in ('none', 'parabola'):
-        heads = {OURS: dict(type='SRHeatmap', refine=refine, **codec)}
-        figures += _time_heads(f'decode {refine}, batch {batch}', heads,
-                               heatmaps, rounds)
+        if refine == 'none':
+            tasks['SimCC'] = _decode_simcc(batch, device)
+        measure = f'decode {refine}, batch {batch}'
+        figures += time_interleaved(measure, tasks, rounds, device)
+        if device.type != 'cpu':
+            figures += _host_copies(measure, tasks)
     return figures
 
 
@@ -66,26 +81,45 @@ def decode_bottom_up(people: int, rounds: int,
     return figures
 
 
-def _time_heads(measure: str, codecs: Dict[str, dict], heatmaps: Tensor,
-                rounds: int) -> List[Figure]:
-    """Time ``head.decode``, the road that every test takes."""
-    tasks, copies = {}, []
-    for name, codec in codecs.items():
-        head = MODELS.build(
-            dict(
-                type='HeatmapHead',
-                in_channels=1,
-                out_channels=17,
-                deconv_out_channels=None,
-                decoder=codec))
-        tasks[name] = lambda head=head: head.decode(heatmaps)
-        if heatmaps.device.type != 'cpu':
-            with HostCopies() as counter:
-                tasks[name]()
-            copies.append(
-                summarize(f'{measure}, device to host', name, 'kB',
-                          [counter.nbytes / 1e3]))
-    return time_interleaved(measure, tasks, rounds, heatmaps.device) + copies
+def _decode(codec: dict, heatmaps: Tensor) -> Task:
+    """``head.decode``, the road that every test takes."""
+    head = MODELS.build(
+        dict(
+            type='HeatmapHead',
+            in_channels=1,
+            out_channels=17,
+            deconv_out_channels=None,
+            decoder=codec))
+    return lambda: head.decode(heatmaps)
+
+
+def _decode_by_sample(codec: dict, heatmaps: Tensor) -> Task:
+    """As heads use codecs that decode no batches."""
+    codec = KEYPOINT_CODECS.build(codec)
+    return lambda: [codec.decode(maps) for maps in heatmaps.cpu().numpy()]
+
+
+def _decode_simcc(batch: int, device: torch.device) -> Task:
+    """The same of SimCC's head, whose outputs are rows and columns."""
+    cfg = load_systems()['SimCC'].cfg.model.head
+    head = MODELS.build(cfg)
+    ratio = cfg.simcc_split_ratio
+    outputs = tuple(
+        torch.rand(batch, 17, int(length * ratio), device=device)
+        for length in SIZE)
+    return lambda: head.decode(outputs)
+
+
+def _host_copies(measure: str, tasks: Dict[str, Task]) -> List[Figure]:
+    """Bytes that each decoding sends from the device to the host."""
+    figures = []
+    for name, task in tasks.items():
+        with HostCopies() as counter:
+            task()
+        figures.append(
+            summarize(f'{measure}, device to host', name, 'kB',
+                      [counter.nbytes / 1e3]))
+    return figures
 
 
 def _heatmaps(codec: dict, batch: int) -> Tensor:

@@ -13,8 +13,8 @@ from ..make_toy_dataset import make_toy_dataset
 from .systems import BASELINE, System
 from .timing import Figure, summarize
 
-# What is loaded: quarter-size and full-size stock targets, and ours.
-COMPARED = (BASELINE, 'stock full', 'SRPose fast')
+# What is loaded: stock targets of three kinds, and ours.
+COMPARED = (BASELINE, 'stock full', 'SimCC', 'SRPose plain', 'SRPose fast')
 
 
 def loader_throughput(systems: Dict[str, System], workers: int, rounds: int,
@@ -23,7 +23,7 @@ def loader_throughput(systems: Dict[str, System], workers: int, rounds: int,
     """Samples a second of the training pipeline, and target bytes of one.
 
     Args:
-        systems: The systems, of which three are compared.
+        systems: The systems, of which ``COMPARED`` are measured.
         workers: Worker processes; 0 loads in this one.
         rounds: Epochs of each, in turns, after one to warm up.
         data_root: A data set in COCO's layout; ``None`` draws one with
@@ -31,7 +31,8 @@ def loader_throughput(systems: Dict[str, System], workers: int, rounds: int,
         num_images: Images of the drawn data set.
 
     Returns:
-        A figure in samples/s and one in bytes for each system.
+        A figure in samples/s for each system and, without workers, one in
+        bytes.
     """
     with tempfile.TemporaryDirectory() as folder:
         root = data_root or make_toy_dataset(
@@ -52,6 +53,8 @@ def loader_throughput(systems: Dict[str, System], workers: int, rounds: int,
             summarize(measure, name, 'samples/s', values)
             for name, values in rates.items()
         ]
+        if workers:
+            return figures
         for name, loader in loaders.items():
             sample = loader.dataset[0]['data_samples']
             figures.append(

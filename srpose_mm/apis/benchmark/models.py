@@ -1,6 +1,6 @@
 """What the networks cost: forward passes, a training step, memory."""
 import copy
-from typing import Callable, Dict, List
+from typing import Callable, Dict, List, Optional
 
 import torch
 from torch import Tensor, nn
@@ -18,41 +18,49 @@ Task = Callable[[], object]
 
 def head_forward(systems: Systems, batch: int, rounds: int,
                  device: torch.device) -> List[Figure]:
-    """Time of neck and head from the backbone's features."""
+    """Time of neck and head from the backbone's features, and memory."""
     tasks = {}
     for name, system in systems.items():
         model = _deployed(system, device)
         with torch.no_grad():
             feats = model.backbone(system.images(batch, device))
         tasks[name] = _no_grad(_after_backbone, model, feats)
-    return time_interleaved(f'head forward, batch {batch}', tasks, rounds,
-                            device)
+    measure = f'head forward, batch {batch}'
+    figures = time_interleaved(measure, tasks, rounds, device)
+    return figures + _memory(measure, tasks, device)
 
 
 def model_forward(systems: Systems, batch: int, rounds: int,
                   device: torch.device) -> List[Figure]:
-    """Time from images to heatmaps, and memory at the peak."""
+    """Time from images to heatmaps.
+
+    Memory at its peak is the backbone's, the same for all.
+    """
     tasks = {}
     for name, system in systems.items():
         model = _deployed(system, device)
         images = system.images(batch, device)
         tasks[name] = _no_grad(model.forward, images, None)
-    measure = f'model forward, batch {batch}'
-    figures = time_interleaved(measure, tasks, rounds, device)
-    return figures + _memory(measure, tasks, device)
+    return time_interleaved(f'model forward, batch {batch}', tasks, rounds,
+                            device)
 
 
 def train_step(systems: Systems, batch: int, rounds: int,
                device: torch.device) -> List[Figure]:
-    """Time of forward, backward and Adam, and memory at the peak."""
-    tasks = {}
+    """Time of forward, backward and Adam, and memory at the peak.
+
+    Weights and what Adam keeps of them are part of the memory.
+    """
+    tasks, held = {}, {}
     for name, system in systems.items():
         model = system.build(device).train()
         tasks[name] = _train_step(model, system.images(batch, device),
                                   system.samples(batch, device))
+        # Adam keeps two numbers for each weight.
+        held[name] = 3 * sum(p.nbytes for p in model.parameters())
     measure = f'training step, batch {batch}'
     figures = time_interleaved(measure, tasks, rounds, device)
-    return figures + _memory(measure, tasks, device)
+    return figures + _memory(measure, tasks, device, held)
 
 
 def loss(systems: Systems, batch: int, rounds: int,
@@ -97,10 +105,11 @@ def _train_step(model: nn.Module, images: Tensor, samples: list) -> Task:
     optimizer = torch.optim.Adam(model.parameters())
 
     def task():
-        optimizer.zero_grad()
         losses = model.loss(images, samples)
         model.parse_losses(losses)[0].backward()
         optimizer.step()
+        # None are there when a step begins, so that its peak counts them.
+        optimizer.zero_grad(set_to_none=True)
 
     return task
 
@@ -118,10 +127,14 @@ def _loss(head: nn.Module, heatmaps: Tensor, samples: list) -> Task:
     return task
 
 
-def _memory(measure: str, tasks: Dict[str, Task],
-            device: torch.device) -> List[Figure]:
-    return [
-        summarize(f'{measure}, peak memory', name, 'MB',
-                  [peak_memory(task, device) / 1e6])
-        for name, task in tasks.items()
-    ]
+def _memory(measure: str,
+            tasks: Dict[str, Task],
+            device: torch.device,
+            held: Optional[Dict[str, int]] = None) -> List[Figure]:
+    """Memory at the peak of each task, and ``held`` bytes beside it."""
+    figures = []
+    for name, task in tasks.items():
+        peak = peak_memory(task, device) + (held or {}).get(name, 0)
+        figures.append(
+            summarize(f'{measure}, peak memory', name, 'MB', [peak / 1e6]))
+    return figures

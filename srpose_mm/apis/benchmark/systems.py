@@ -13,6 +13,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from srpose_mm.models.layers import SRBlock
+from srpose_mm.models.necks import SRPoseNeck
 
 from ..mmpose_tools import MMPOSE_MIM
 
@@ -53,6 +54,8 @@ class System(NamedTuple):
         for module in model.modules():
             if isinstance(module, SRBlock):
                 module.forward = partial(_plain_forward, module)
+            elif isinstance(module, SRPoseNeck):
+                module._fuse = _plain_fuse
         return model
 
     @property
@@ -93,8 +96,10 @@ def load_systems() -> Dict[str, System]:
 
     ``stock 1/4`` is MMPose's simple baseline; ``stock full`` the SR head
     trained and decoded with MMPose's codec and loss; ``SRPose plain`` this
-    package without, and ``SRPose fast`` with its device-side targets and
-    decoding, its memory layout and, in inference, its fused form.
+    package without its device-side targets and decoding, as the paper has it.
+    What is ``fast`` has those, weights in channels-last memory and, in
+    inference, the fused form; of ``stock 1/4 fast`` the latter two, which can
+    be had for any model.
     """
     cfgs = {name: Config.fromfile(path) for name, path in CONFIGS.items()}
     for cfg in cfgs.values():
@@ -102,14 +107,16 @@ def load_systems() -> Dict[str, System]:
     size = cfgs['sr_head'].codec.input_size
     stock_codec = dict(
         type='MSRAHeatmap', input_size=size, heatmap_size=size, sigma=8)
-    full = cfgs['sr_head']
+    full = copy.deepcopy(cfgs['sr_head'])
     plain = copy.deepcopy(cfgs['srpose'])
     _use(full, stock_codec)
     _use(plain, {**plain.codec, 'target': 'heatmaps'})
     return {
         BASELINE: System(cfgs['simple']),
+        'stock 1/4 fast': System(cfgs['simple'], fast=True),
         'stock full': System(full),
         'SimCC': System(cfgs['simcc']),
+        'SR head fast': System(cfgs['sr_head'], fast=True),
         'SRPose plain': System(plain),
         'SRPose fast': System(cfgs['srpose'], fast=True)
     }
@@ -128,3 +135,9 @@ def _plain_forward(block: SRBlock, x: Tensor) -> Tensor:
     """The forward pass in the memory layout that the features have."""
     squares = block.predictor(block.keypoint_encoder(x))
     return F.pixel_shuffle(squares, block.upscale_factor)
+
+
+def _plain_fuse(conv: nn.Conv2d, coarse: Tensor, fine: Tensor) -> Tensor:
+    """Resize, concatenate, convolve."""
+    coarse = F.interpolate(coarse, size=fine.shape[-2:])
+    return conv(torch.cat([coarse, fine], dim=1))

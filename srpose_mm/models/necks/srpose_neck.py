@@ -1,6 +1,5 @@
 from typing import Sequence, Tuple
 
-import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from mmpose.registry import MODELS
@@ -94,7 +93,19 @@ class SRPoseNeck(BaseModule):
         for upsample, lateral, fusion, refinement, feat in zip(
                 self.upsamples, self.laterals[1:], self.fusions,
                 self.refinements, feats[1:]):
-            x = F.interpolate(upsample(x), size=feat.shape[-2:])
-            x = refinement(fusion(torch.cat([x, lateral(feat)], dim=1)))
+            x = refinement(self._fuse(fusion, upsample(x), lateral(feat)))
             outs.append(x)
         return tuple(outs)
+
+    @staticmethod
+    def _fuse(conv: nn.Conv2d, coarse: Tensor, fine: Tensor) -> Tensor:
+        """``conv`` of resized (B, O, h, w) beside fine (B, O, H, W) features.
+
+        A nearest resize and a 1x1 convolution can change places: the coarse
+        half is convolved on its own grid, and the two halves are never copied
+        into one tensor.
+        """
+        of_coarse, of_fine = conv.weight.chunk(2, dim=1)
+        coarse = F.conv2d(coarse, of_coarse)
+        fine = F.conv2d(fine, of_fine, conv.bias)
+        return fine + F.interpolate(coarse, size=fine.shape[-2:])
