@@ -12,6 +12,7 @@ check_required()
 from .codecs import SRAssociativeEmbedding, SRHeatmap
 from .engine import (
     ChannelsLastHook,
+    CheckDatasetHook,
     EndWorkersHook,
     EpochSeedHook,
     SafeCheckpointHook,
@@ -29,7 +30,7 @@ from .version import __version__
 register_checkpoint_globals()
 
 __all__ = [
-    'ChannelsLastHook', 'EndWorkersHook', 'EpochSeedHook',
+    'ChannelsLastHook', 'CheckDatasetHook', 'EndWorkersHook', 'EpochSeedHook',
     'SRAssociativeEmbedding', 'SRAssociativeEmbeddingHead', 'SRHead',
     'SRHeatmap', 'SRPoseHead', 'SRPoseNeck', 'SafeCheckpointHook', 'TransPose',
     '__version__'

@@ -23,8 +23,9 @@ def test_report(monkeypatch, capsys):
     assert rows['numpy'] == np.__version__
     assert torch.__version__.startswith(rows['torch'])
     assert rows['KEYPOINT_CODECS'] == 'SRAssociativeEmbedding, SRHeatmap'
-    assert rows['HOOKS'] == ('ChannelsLastHook, EndWorkersHook, '
-                             'EpochSeedHook, SafeCheckpointHook')
+    assert rows['HOOKS'] == (
+        'ChannelsLastHook, CheckDatasetHook, EndWorkersHook, EpochSeedHook, '
+        'SafeCheckpointHook')
     assert 'SRPoseHead, SRPoseNeck' in rows['MODELS']
     assert set(environment.OPTIONAL) <= set(rows)
 

@@ -1,10 +1,12 @@
 from .hooks import (
     ChannelsLastHook,
+    CheckDatasetHook,
     EndWorkersHook,
     EpochSeedHook,
     SafeCheckpointHook,
 )
 
 __all__ = [
-    'ChannelsLastHook', 'EndWorkersHook', 'EpochSeedHook', 'SafeCheckpointHook'
+    'ChannelsLastHook', 'CheckDatasetHook', 'EndWorkersHook', 'EpochSeedHook',
+    'SafeCheckpointHook'
 ]

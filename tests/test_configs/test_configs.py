@@ -52,6 +52,13 @@ def test_can_be_killed(cfg):
     assert hooks.end_workers.type == 'EndWorkersHook'
 
 
+def test_says_what_is_wrong_with_the_data(cfg):
+    # The demo draws its data.
+    if cfg.train_dataloader.dataset.data_root != 'data/toy_coco/':
+        hook = cfg.default_hooks.check_dataset
+        assert hook.type == 'CheckDatasetHook'
+
+
 def test_one_codec_everywhere(cfg):
     """The codec, the head's decoder and the pipeline's encoder agree."""
     encoders = [

@@ -8,7 +8,8 @@ custom_imports = dict(imports=['srpose_mm'], allow_failed_imports=False)
 default_hooks = dict(
     checkpoint=dict(type='SafeCheckpointHook'),
     epoch_seed=dict(type='EpochSeedHook'),
-    end_workers=dict(type='EndWorkersHook'))
+    end_workers=dict(type='EndWorkersHook'),
+    check_dataset=dict(type='CheckDatasetHook'))
 
 # codec settings
 codec = dict(

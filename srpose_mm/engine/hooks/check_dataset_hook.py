@@ -1,0 +1,39 @@
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmpose.registry import HOOKS
+
+
+@HOOKS.register_module()
+class CheckDatasetHook(Hook):
+    """Say what is wrong with the training data before it is trained on.
+
+    What :func:`srpose_mm.apis.check_dataset` finds is logged, with file, image
+    and annotation of each fault and what training does about it: who is left
+    out, what counts for nothing, and which targets are wrong. A fault that
+    stops MMPose from loading the data has ended the run before.
+
+    Args:
+        images: Whether each image is opened, and not only looked for.
+        limit: How many faults of a kind are logged; the numbers are of all.
+    """
+
+    def __init__(self, images: bool = False, limit: int = 10):
+        self.images = images
+        self.limit = limit
+
+    @master_only
+    def before_train(self, runner: Runner) -> None:
+        """Check the data set of the training's loader."""
+        # The tools' functions import this package.
+        from srpose_mm.apis.check_data import format_checked
+        from srpose_mm.apis.check_dataset import check_dataset
+        try:
+            checked = check_dataset(runner.cfg, ['train'], self.images)
+        except ValueError as err:
+            # Data sets of other kinds are trained on unchecked.
+            runner.logger.warning(f'CheckDatasetHook: {err}')
+            return
+        found = any(part.faults for part in checked)
+        log = runner.logger.warning if found else runner.logger.info
+        log('CheckDatasetHook: ' + format_checked(checked, self.limit))

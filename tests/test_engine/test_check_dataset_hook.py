@@ -1,0 +1,68 @@
+"""What is wrong with the data, in the log of the training."""
+import logging
+from types import SimpleNamespace
+
+import pytest
+from mmengine.config import Config
+from mmpose.registry import HOOKS
+
+from ..bad_data import sound, write
+from ..test_apis.checked import config
+from .training import config as training
+from .training import train
+
+
+def logged(caplog, cfg, **options):
+    """The level and the text of what the hook logs."""
+    runner = SimpleNamespace(cfg=cfg, logger=logging.getLogger('training'))
+    hook = HOOKS.build(dict(type='CheckDatasetHook', **options))
+    with caplog.at_level(logging.INFO, 'training'):
+        hook.before_train(runner)
+    record, = caplog.records
+    return record.levelname, record.getMessage()
+
+
+def test_a_fault_is_logged_by_file_and_id(tmp_path, caplog):
+    content = sound(tmp_path)
+    content['annotations'][0]['keypoints'][:3] = [0, 0, 2]
+    write(tmp_path, content)
+    level, text = logged(caplog, config(tmp_path))
+    assert level == 'WARNING'
+    assert 'keypoint_at_origin: 1, wrong' in text
+    assert f'- {tmp_path}' in text
+    assert 'image 1 1.png, annotation 10' in text
+
+
+def test_sound_data(tmp_path, caplog):
+    write(tmp_path, sound(tmp_path))
+    level, text = logged(caplog, config(tmp_path))
+    assert level == 'INFO' and text.endswith('no faults')
+
+
+def test_images_are_opened_where_that_is_asked_for(tmp_path, caplog):
+    write(tmp_path, sound(tmp_path))
+    (tmp_path / '1.png').write_bytes(b'')
+    _, text = logged(caplog, config(tmp_path))
+    assert text.endswith('no faults')
+    caplog.clear()
+    _, text = logged(caplog, config(tmp_path), images=True)
+    assert 'unreadable_image: 1, stops' in text
+
+
+@pytest.mark.parametrize('cfg', [
+    Config(),
+    Config(dict(train_dataloader=dict(dataset=dict(type='CombinedDataset')))),
+])
+def test_data_of_other_kinds_is_trained_on_unchecked(cfg, caplog):
+    level, text = logged(caplog, cfg)
+    assert level == 'WARNING' and text.startswith('CheckDatasetHook: ')
+
+
+def test_a_training_goes_on(toy_coco, tmp_path):
+    cfg = training(toy_coco, tmp_path)
+    cfg.log_level = 'INFO'
+    cfg.default_hooks.check_dataset = dict(type='CheckDatasetHook')
+    runner = train(cfg)
+    assert runner.epoch == cfg.train_cfg.max_epochs
+    log, = tmp_path.glob('*/*.log')
+    assert 'CheckDatasetHook: train: CocoDataset, top-down' in log.read_text()
