@@ -36,6 +36,11 @@ rows = [
         seeds=(0, 1),
         tests=refinements),
     dict(
+        name='SRPose, loss of the finest map',
+        config='td-srpose_res18_finest-loss_8e_face68-64x64.py',
+        seeds=(0, 1),
+        tests=refinements),
+    dict(
         name='UDP',
         config='td-hm_res18_udp_8e_face68-64x64.py',
         seeds=(0, 1),

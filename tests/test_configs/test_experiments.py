@@ -1,4 +1,6 @@
 """Configs and studies of the experiments, without their data."""
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmpose.registry import MODELS
 
 from srpose_mm.apis.study import read_study
+from srpose_mm.apis.study.ledger import Ledger
 from srpose_mm.apis.study.plan import plan_runs
 
 from ..conftest import ROOT
@@ -99,3 +102,22 @@ def test_a_study_has_its_recipes_batch(path, monkeypatch):
         alone = plan_runs(study, ROOT / 'work_dirs')
         assert {run.launch.accumulate for run in alone} == {study.gpus}
         assert study.data
+
+
+@pytest.mark.parametrize(
+    'path', [path for path in STUDIES
+             if (path.parent / 'results.json').is_file()],
+    ids=lambda path: path.parent.name)
+def test_published_results_are_those_of_the_configs(path, monkeypatch):
+    """A config that changed since would give others."""
+    monkeypatch.chdir(ROOT)
+    study = read_study(path)
+    records = json.loads((path.parent / 'results.json').read_text())['records']
+    current = {
+        (run.row.name, run.seed, test.label): run.digests(test)
+        for run in plan_runs(study, ROOT / 'work_dirs', gpus=study.gpus or 1)
+        for test in run.tests
+    }
+    assert records
+    for record in records:
+        assert record['digests'] == current[Ledger.key(record)]

@@ -1,4 +1,6 @@
 """Every head and neck under autocast and torch.compile."""
+import shutil
+
 import pytest
 import torch
 from mmpose.registry import MODELS
@@ -98,12 +100,22 @@ def test_bfloat16_autocast(name):
 @pytest.mark.skipif(
     torch.__version__ < '2.2',
     reason='the compiler of torch 2.1 does not look into named tuples')
+@pytest.mark.parametrize('backend', [
+    'aot_eager',
+    pytest.param(
+        'inductor',
+        marks=[
+            pytest.mark.slow,
+            pytest.mark.skipif(
+                not shutil.which('c++'), reason='needs a C++ compiler')
+        ])
+])
 @pytest.mark.parametrize('name', ['srpose', 'sr_head', 'bottom_up'])
-def test_compiles_as_one_graph(name):
+def test_compiles_as_one_graph(name, backend):
     model, feats, _ = build(name)
     model.eval()
     torch.compiler.reset()
-    compiled = torch.compile(model, fullgraph=True, backend='aot_eager')
+    compiled = torch.compile(model, fullgraph=True, backend=backend)
     with torch.no_grad():
         for got, want in zip(as_tuple(compiled(feats)), as_tuple(
                 model(feats))):

@@ -142,3 +142,11 @@ def test_rows_without_results_are_left_out(fake, table):
 def test_no_results(fake):
     with pytest.raises(ValueError, match='expected results in .* run it'):
         report_study(fake.file)
+
+
+def test_a_metric_that_results_lack(fake, table):
+    text = fake.file.read_text()
+    fake.file.write_text(text.replace("'coco/AP'", "'coco/AP .5'"))
+    with pytest.raises(ValueError, match=r"with coco/AP \.5, got 'first row', "
+                       "seed 0, 'dark' without.*--again"):
+        table()
