@@ -49,6 +49,12 @@ def test_images_are_opened_where_that_is_asked_for(tmp_path, caplog):
     assert 'unreadable_image: 1, stops' in text
 
 
+def test_switched_off(caplog):
+    hook = HOOKS.build(dict(type='CheckDatasetHook', enable=False))
+    hook.before_train(SimpleNamespace(cfg=Config(), logger=logging))
+    assert not caplog.records
+
+
 @pytest.mark.parametrize('cfg', [
     Config(),
     Config(dict(train_dataloader=dict(dataset=dict(type='CombinedDataset')))),

@@ -14,17 +14,24 @@ class CheckDatasetHook(Hook):
     stops MMPose from loading the data has ended the run before.
 
     Args:
+        enable: Whether it does anything.
         images: Whether each image is opened, and not only looked for.
         limit: How many faults of a kind are logged; the numbers are of all.
     """
 
-    def __init__(self, images: bool = False, limit: int = 10):
+    def __init__(self,
+                 enable: bool = True,
+                 images: bool = False,
+                 limit: int = 10):
+        self.enable = enable
         self.images = images
         self.limit = limit
 
     @master_only
     def before_train(self, runner: Runner) -> None:
         """Check the data set of the training's loader."""
+        if not self.enable:
+            return
         # The tools' functions import this package.
         from srpose_mm.apis.check_data import format_checked
         from srpose_mm.apis.check_dataset import check_dataset
