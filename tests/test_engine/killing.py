@@ -42,6 +42,10 @@ def ends_within(child, seconds):
     return False
 
 
+def unfinished(work_dir):
+    return set(work_dir.glob('.unfinished_checkpoint_*/*'))
+
+
 def main(root, folder, rounds):
     rng = random.Random(0)
     counts = {'trainings': 0, 'kills': 0, 'while writing': 0}
@@ -52,11 +56,12 @@ def main(root, folder, rounds):
         work_dir = Path(folder) / str(number)
         for kill in range(MOST + 1):
             limit = rng.uniform(0, duration) if kill < MOST else float('inf')
+            left = unfinished(work_dir)
             child = start(root, work_dir)
             if ends_within(child, limit):
                 break
-            counts['while writing'] += bool(
-                list(work_dir.glob('.unfinished_checkpoint_*/*')))
+            # Not what the one before left.
+            counts['while writing'] += bool(unfinished(work_dir) - left)
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
             counts['kills'] += 1
