@@ -1,7 +1,7 @@
-"""Write the results page of each family and put studies' tables into one.
+"""Write the results page of each family, and measured tables into the manual.
 
-The numbers live in the metafiles and in what the studies wrote. Run by
-``make results``.
+The numbers live in the metafiles and in what the studies and the benchmark
+wrote. Run by ``make results``.
 """
 import argparse
 import re
@@ -24,9 +24,9 @@ The coarse-to-fine SRPose neck with an SR block on each of its levels.
 """
 }
 
-RESULTS = ROOT / 'docs' / 'results.md'
+PAGES = [ROOT / 'docs' / name for name in ('results.md', 'benchmark.md')]
 # Where a table goes: <!-- PATH of it -->, what stands there now, <!-- end -->.
-PLACE = re.compile(r'(<!-- (experiments/\S+) -->\n).*?(<!-- end -->)',
+PLACE = re.compile(r'(<!-- ((?:experiments|docs)/\S+) -->\n).*?(<!-- end -->)',
                    flags=re.DOTALL)
 
 NOTE = """
@@ -67,11 +67,12 @@ def pages():
         texts[family] += table(models, family)
     found = {family / 'README.md': text + NOTE
              for family, text in texts.items()}
-    return {**found, RESULTS: with_tables(RESULTS.read_text('utf-8'))}
+    measured = {page: with_tables(page.read_text('utf-8')) for page in PAGES}
+    return {**found, **measured}
 
 
 def with_tables(page):
-    """A page with the tables of the studies that it names."""
+    """A page with the tables that it names."""
 
     def fill(match):
         start, name, end = match.groups()

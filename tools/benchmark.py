@@ -16,7 +16,7 @@ from srpose_mm.apis.benchmark import (
     as_json,
     benchmark,
     draw_figures,
-    format_figures,
+    format_result,
 )
 
 
@@ -36,7 +36,7 @@ def parse_args(argv=None):
     parser.add_argument(
         '--data-root', help='COCO for the loader; default: drawn images')
     parser.add_argument(
-        '--out-dir', help='folder for benchmark.json and benchmark.png')
+        '--out-dir', help='folder for benchmark.json, .md and .png')
     return parser.parse_args(argv)
 
 
@@ -47,12 +47,14 @@ def main(argv=None):
                            args.device, args.data_root)
     except ValueError as err:
         raise SystemExit(f'{err}') from err
-    sys.stdout.write(f'{result["machine"]}\n\n')
-    sys.stdout.write(format_figures(result['figures']) + '\n')
+    page = format_result(result)
+    sys.stdout.write(page)
     if args.out_dir:
         out_dir = Path(args.out_dir)
         out_dir.mkdir(parents=True, exist_ok=True)
         dump(as_json(result), out_dir / 'benchmark.json', indent=2)
+        (out_dir / 'benchmark.md').write_text(f'# Benchmark\n\n{page}',
+                                              'utf-8')
         draw_figures(result['figures'], out_dir / 'benchmark.png',
                      result['machine'])
         logger = MMLogger.get_instance('srpose_mm', logger_name='srpose_mm')

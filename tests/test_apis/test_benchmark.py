@@ -112,6 +112,9 @@ def test_tool(tmp_path, capsys):
     assert ('decode none, batch 4', 'SimCC') in measured
     assert all(f['median'] > 0 for f in result['figures'])
     assert (tmp_path / 'benchmark.png').is_file()
+    page = (tmp_path / 'benchmark.md').read_text().splitlines()
+    assert page[0] == '# Benchmark' and page[2].endswith('; 1 rounds.')
+    assert len(page) == 4 + 2 + len(result['figures'])
 
 
 def test_loader(toy_coco):

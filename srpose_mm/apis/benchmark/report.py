@@ -25,6 +25,13 @@ def format_figures(figures: List[Figure]) -> str:
         colalign=('left', 'left', 'right', 'right', 'right'))
 
 
+def format_result(result: dict) -> str:
+    """What :func:`benchmark` gave as a page in Markdown."""
+    rounds = result['settings']['rounds']
+    return (f'{result["machine"]}; {rounds} rounds.\n\n'
+            f'{format_figures(result["figures"])}\n')
+
+
 def with_ratios(figures: List[Figure]) -> List[tuple]:
     """Each figure with how many times better it is than its measure's first.
 
