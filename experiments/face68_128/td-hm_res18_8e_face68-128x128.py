@@ -1,0 +1,23 @@
+# The simple baseline: three deconvolutions, maps at a quarter of the input.
+_base_ = ['_base_/face68_128x128.py']
+
+# codec settings, sigma in the same proportion to the input
+codec = dict(
+    type='MSRAHeatmap',
+    input_size=(128, 128),
+    heatmap_size=(32, 32),
+    sigma=2)
+
+# model settings
+model = dict(
+    head=dict(
+        type='HeatmapHead',
+        in_channels=512,
+        out_channels=68,
+        loss=dict(type='KeypointMSELoss', use_target_weight=True),
+        decoder=codec))
+
+# pipelines
+train_pipeline = _base_.train_pipeline
+train_pipeline[-2] = dict(type='GenerateTarget', encoder=codec)
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
