@@ -53,7 +53,8 @@ lint: $(READY)
 	$(RUN) python scripts/results_pages.py --check
 	$(RUN) python scripts/reference_page.py --check
 
-# Write the results pages from the metafiles and the reference from the code.
+# Write the results pages from the metafiles, the reference from the code and
+# the measured tables into the manual.
 results: $(READY)
 	$(RUN) python scripts/results_pages.py
 	$(RUN) python scripts/reference_page.py

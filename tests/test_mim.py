@@ -75,8 +75,9 @@ def test_resume(trained, toy_coco):
 # EPE, the mean error in px, changes with each keypoint that is predicted;
 # AP of a model that barely learned is 0 whatever it predicts. Of five people
 # the second process gets two. One at a time: sums over a batch of another size
-# round in another way, which moves keypoints where heatmaps are flat. So do
-# those in the memory layout that ChannelsLastHook gives to a single process.
+# round in another way, which moves keypoints where heatmaps are flat. The
+# single process would also use ChannelsLastHook's layout, which rounds in
+# another way: it is left out.
 UNEVEN = f"""
 _base_ = [{str(DEMO)!r}]
 custom_hooks = []

@@ -5,17 +5,17 @@ There ``weights_only=True`` refuses what MMEngine stores beside the weights.
 import pickle
 from codecs import encode
 from collections import Counter, OrderedDict
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 from typing import Any, BinaryIO
 
 import torch
 from mmengine.logging import HistoryBuffer
 
-from .checkpoint_arrays import refusal
-from .checkpoint_globals import STAND_INS
+from .checkpoint_arrays import array_type, refusal
+from .checkpoint_globals import STAND_INS, history_buffer_getattr
 
 
-class Callable:
+class CallOnly:
     """What a pickle may call but not change.
 
     The opcode BUILD sets attributes of functions and of classes written in
@@ -35,19 +35,35 @@ class Callable:
     def __setstate__(self, state: Any) -> None:
         raise refusal(f'a state of {self.function.__name__}')
 
+    def __reduce__(self) -> tuple:
+        """As a method of HistoryBuffer, the only ones that are kept."""
+        return getattr, (HistoryBuffer, self.function.__name__)
+
+
+def history_buffer_method(owner: type, name: str) -> CallOnly:
+    """As :func:`history_buffer_getattr`, of which nothing can be changed."""
+    return CallOnly(history_buffer_getattr(owner, name))
+
 
 # All that a checkpoint may name, besides torch's types of storage.
 KNOWN = {
-    'collections.Counter': Callable(Counter),  # of MultiStepLR
+    'collections.Counter': CallOnly(Counter),  # of MultiStepLR
     'collections.OrderedDict': OrderedDict,
-    'torch._utils._rebuild_tensor_v2': Callable(
+    'torch._utils._rebuild_tensor_v2': CallOnly(
         torch._utils._rebuild_tensor_v2),
-    'torch._utils._rebuild_parameter': Callable(
+    'torch._utils._rebuild_parameter': CallOnly(
         torch._utils._rebuild_parameter),
     'torch.Size': torch.Size,
     'mmengine.logging.history_buffer.HistoryBuffer': HistoryBuffer,
     '_codecs.encode': encode,
-    **STAND_INS
+    # array_type is compared and never called.
+    **{
+        name: CallOnly(value)
+        if isinstance(value, FunctionType) and value is not array_type else
+        value
+        for name, value in STAND_INS.items()
+    },
+    'builtins.getattr': CallOnly(history_buffer_method)
 }
 
 

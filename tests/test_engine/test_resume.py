@@ -81,7 +81,9 @@ def run(module, *words):
         cwd=ROOT,
         env={**os.environ, 'OMP_NUM_THREADS': str(torch.get_num_threads())},
         capture_output=True,
-        text=True)
+        text=True,
+        # A training that resumes and then waits for ever fails here.
+        timeout=1800)
 
 
 def test_killed_while_it_writes(whole, toy_coco, tmp_path):

@@ -166,6 +166,12 @@ def test_a_norm_behind_an_activation_stays(model):
     torch.testing.assert_close(fused(x), model(x))
 
 
+def test_a_backbone_alone():
+    model = MODELS.build(dict(type='ResNet', depth=18))
+    fused = fuse_for_inference(model)
+    assert model.training and not fused.training and not norms(fused)
+
+
 def test_conv_modules_are_folded():
     model = ConvModule(3, 4, 1, norm_cfg=dict(type='BN')).eval()
     nn.init.normal_(model.norm.running_mean)

@@ -1,5 +1,5 @@
 """From heatmaps to keypoints, with MMPose's codecs and with this package's."""
-from typing import Callable, Dict, List, Tuple
+from typing import Dict, List, Tuple
 
 import numpy as np
 import torch
@@ -7,19 +7,19 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor
 
 from .memory import HostCopies
-from .systems import load_systems
-from .timing import Figure, summarize, time_interleaved
+from .systems import System, Systems
+from .timing import Figure, Task, summarize, time_interleaved
 
 # Input and heatmaps of the measured systems, (width, height).
 SIZE, QUARTER = (192, 256), (48, 64)
 REFINEMENTS = ('none', 'shift', 'dark', 'parabola')
-Task = Callable[[], object]
 STOCK, OURS = 'stock full', 'SRPose fast'
 # Neighbouring joints of a person lie within this distance in px.
 REACH = 60
 
 
-def decode(batch: int, rounds: int, device: torch.device) -> List[Figure]:
+def decode(systems: Systems, batch: int, rounds: int,
+           device: torch.device) -> List[Figure]:
     """Time to decode a batch, and bytes that leave the device.
 
     MMPose's codecs always refine: beside ``'none'`` stands their quarter-cell
@@ -45,7 +45,7 @@ def decode(batch: int, rounds: int, device: torch.device) -> List[Figure]:
             OURS: _decode(ours, maps['full'])
         }
         if refine == 'none':
-            tasks['SimCC'] = _decode_simcc(batch, device)
+            tasks['SimCC'] = _decode_simcc(systems['SimCC'], batch, device)
         measure = f'decode {refine}, batch {batch}'
         figures += time_interleaved(measure, tasks, rounds, device)
         if device.type != 'cpu':
@@ -99,9 +99,9 @@ def _decode_by_sample(codec: dict, heatmaps: Tensor) -> Task:
     return lambda: [codec.decode(maps) for maps in heatmaps.cpu().numpy()]
 
 
-def _decode_simcc(batch: int, device: torch.device) -> Task:
+def _decode_simcc(system: System, batch: int, device: torch.device) -> Task:
     """The same of SimCC's head, whose outputs are rows and columns."""
-    cfg = load_systems()['SimCC'].cfg.model.head
+    cfg = system.cfg.model.head
     head = MODELS.build(cfg)
     ratio = cfg.simcc_split_ratio
     outputs = tuple(

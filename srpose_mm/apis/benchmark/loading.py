@@ -2,7 +2,7 @@ import copy
 import tempfile
 import time
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import List, Optional
 
 from mmengine.runner import Runner
 from mmpose.structures import PoseDataSample
@@ -10,14 +10,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ..make_toy_dataset import make_toy_dataset
-from .systems import BASELINE, System
+from .systems import BASELINE, System, Systems
 from .timing import Figure, summarize
 
 # What is loaded: stock targets of three kinds, and ours.
 COMPARED = (BASELINE, 'stock full', 'SimCC', 'SRPose plain', 'SRPose fast')
 
 
-def loader_throughput(systems: Dict[str, System], workers: int, rounds: int,
+def loader_throughput(systems: Systems, workers: int, rounds: int,
                       data_root: Optional[Path],
                       num_images: int = 96) -> List[Figure]:
     """Samples a second of the training pipeline, and target bytes of one.

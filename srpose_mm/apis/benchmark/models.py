@@ -1,6 +1,6 @@
 """What the networks cost: forward passes, a training step, memory."""
 import copy
-from typing import Callable, Dict, List, Optional
+from typing import Dict, List, Optional
 
 import torch
 from torch import Tensor, nn
@@ -9,11 +9,8 @@ from srpose_mm.models.losses import SeparableMSELoss
 from srpose_mm.models.utils import fuse_for_inference, gather_targets
 
 from .memory import peak_memory
-from .systems import System
-from .timing import Figure, summarize, time_interleaved
-
-Systems = Dict[str, System]
-Task = Callable[[], object]
+from .systems import System, Systems
+from .timing import Figure, Task, summarize, time_interleaved
 
 
 def head_forward(systems: Systems, batch: int, rounds: int,

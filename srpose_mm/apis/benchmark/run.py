@@ -78,7 +78,7 @@ def _tasks(rounds: int, batch: int, device: torch.device,
             partial(loading.loader_throughput, systems, workers, rounds,
                     data_root) for workers in (0, 2)
         ],
-        'decode': [partial(decoding.decode, 4 * batch, **settings)],
+        'decode': [partial(decoding.decode, systems, 4 * batch, **settings)],
         'bottom-up': [partial(decoding.decode_bottom_up, 8, **settings)]
     }
 

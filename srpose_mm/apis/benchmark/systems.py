@@ -91,7 +91,10 @@ class System(NamedTuple):
         return samples
 
 
-def load_systems() -> Dict[str, System]:
+Systems = Dict[str, System]
+
+
+def load_systems() -> Systems:
     """The systems to compare, ResNet-50 on COCO 256x192.
 
     ``stock 1/4`` is MMPose's simple baseline; ``stock full`` the SR head

@@ -4,6 +4,8 @@ from typing import Callable, Dict, List, NamedTuple, Sequence
 
 import torch
 
+Task = Callable[[], object]
+
 
 class Figure(NamedTuple):
     """One measured quantity of one system.
@@ -34,7 +36,7 @@ def summarize(measure: str, system: str, unit: str,
     return Figure(measure, system, unit, statistics.median(values), low, high)
 
 
-def time_interleaved(measure: str, tasks: Dict[str, Callable[[], object]],
+def time_interleaved(measure: str, tasks: Dict[str, Task],
                      rounds: int, device: torch.device) -> List[Figure]:
     """Time several tasks in turns, so that a slow minute hits all of them.
 

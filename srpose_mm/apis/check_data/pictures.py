@@ -45,7 +45,7 @@ def check_pictures(source: Source, pictures: List[Picture], opened: bool,
     findings.count('images', len(pictures))
     if not opened:
         for picture in pictures:
-            if not _is_file(picture.path):
+            if not os.path.isfile(picture.path):
                 findings.add('no_image', 'no such file', picture.path,
                              picture.label)
             elif picture.size and max(picture.size) >= TOO_LARGE:
@@ -97,13 +97,6 @@ def _look_at(picture: Picture, load: LoadImage) -> Optional[Tuple[str, str]]:
             f'it has {width}x{height} px, {recorded} are recorded'
             + turned * ', as if its EXIF data turned it')
     return None
-
-
-def _is_file(path: str) -> bool:
-    try:
-        return Path(path).is_file()
-    except OSError:
-        return False
 
 
 def _damage(path: str) -> Optional[str]:

@@ -24,7 +24,7 @@ from .study_file import Row, Study
 ELSEWHERE = ('work_dir', 'launcher', 'resume', 'log_level', 'log_processor',
              'vis_backends', 'visualizer')
 OUTPUT_HOOKS = ('logger', 'checkpoint', 'visualization', 'timer', 'badcase',
-                'end_workers')
+                'end_workers', 'check_dataset')
 
 
 class Test(NamedTuple):

@@ -10,6 +10,8 @@ from typing import Sequence, Tuple
 import torch
 from torch import Tensor
 
+from .autocast import without_autocast
+
 
 def heatmap_argmax(heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
     """Find the highest cell of each heatmap.
@@ -169,8 +171,7 @@ def _blur_around(heatmaps: Tensor, keypoints: Tensor,
     blur_x = _shifted(kernel, columns - columns[:, None])
     blur_x = blur_x[(x[:, None] + near).clamp(0, width - 1)]
     blur_y = _shifted(kernel, reach - near[:, None]) * inside[:, None]
-    # Under autocast products would be rounded to half precision.
-    with torch.autocast(device.type, enabled=False):
+    with without_autocast(device):
         blurred = blur_y @ bands @ blur_x.transpose(1, 2)
     return blurred.unflatten(0, heatmaps.shape[:2])
 

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .autocast import without_autocast
+
 
 def log_blurred(heatmaps: Tensor, kernel_size: int) -> Tensor:
     """Blur heatmaps, restore their maxima and take the log.
@@ -24,8 +26,7 @@ def log_blurred(heatmaps: Tensor, kernel_size: int) -> Tensor:
     kernel = heatmaps.new_tensor(cv2.getGaussianKernel(kernel_size, 0))
     maps = heatmaps.flatten(0, 1)[:, None]
     radius = kernel_size // 2
-    # Under autocast convolutions would be rounded to half precision.
-    with torch.autocast(maps.device.type, enabled=False):
+    with without_autocast(maps.device):
         maps = F.conv2d(maps, kernel.view(1, 1, 1, -1), padding=(0, radius))
         maps = F.conv2d(maps, kernel.view(1, 1, -1, 1), padding=(radius, 0))
     maps = maps.view(heatmaps.shape)

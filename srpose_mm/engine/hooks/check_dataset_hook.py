@@ -11,7 +11,9 @@ class CheckDatasetHook(Hook):
     What :func:`srpose_mm.apis.check_dataset` finds is logged, with file, image
     and annotation of each fault and what training does about it: who is left
     out, what counts for nothing, and which targets are wrong. A fault that
-    stops MMPose from loading the data has ended the run before.
+    stops MMPose from loading the data has ended the run before. Of several
+    processes the first one checks while the others wait, for as long as their
+    backend lets them; opening all images can be too long for that.
 
     Args:
         enable: Whether it does anything.
@@ -37,9 +39,10 @@ class CheckDatasetHook(Hook):
         from srpose_mm.apis.check_dataset import check_dataset
         try:
             checked = check_dataset(runner.cfg, ['train'], self.images)
-        except ValueError as err:
-            # Data sets of other kinds are trained on unchecked.
-            runner.logger.warning(f'CheckDatasetHook: {err}')
+        # What the check cannot read the training may: it goes on.
+        except Exception as err:
+            runner.logger.warning(
+                f'CheckDatasetHook: the data was not checked: {err!r}')
             return
         found = any(part.faults for part in checked)
         log = runner.logger.warning if found else runner.logger.info

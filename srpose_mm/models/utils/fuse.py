@@ -25,7 +25,8 @@ def fuse_for_inference(model: nn.Module) -> nn.Module:
         A copy in evaluation mode. It can predict and be exported; it cannot
         be trained, and does not load checkpoints of ``model``.
     """
-    model = copy.deepcopy(model).eval()
+    model = copy.deepcopy(model)
+    model.eval()  # of some backbones it gives nothing
     modules = list(model.modules())
     for module in modules:
         if hasattr(module, 'drop_training_blocks'):

@@ -135,7 +135,8 @@ def test_what_changes_no_result_is_not_refused(fake):
     fake.run()
     fake.calls()
     fake.edit('first.py', 'fake = dict()', "fake = dict()\n"
-              "default_hooks = dict(logger=dict(interval=1))\n"
+              "default_hooks = dict(logger=dict(interval=1), check_dataset="
+              "dict(type='CheckDatasetHook', enable=False))\n"
               "log_level = 'ERROR'  # a comment")
     assert fake.run() == []
     assert fake.calls() == []
