@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmpose.registry import MODELS
 
+from srpose_mm.apis import complexity
 from srpose_mm.apis.study import read_study
 from srpose_mm.apis.study.ledger import Ledger
 from srpose_mm.apis.study.plan import plan_runs
@@ -121,3 +122,8 @@ def test_published_results_are_those_of_the_configs(path, monkeypatch):
     assert records
     for record in records:
         assert record['digests'] == current[Ledger.key(record)]
+    row = next(row for row in study.rows if 'SRPose' in row.name)
+    gflops = complexity(Config.fromfile(row.config)).gflops
+    published = {record['gflops'] for record in records
+                 if record['row'] == row.name}
+    assert list(published) == [pytest.approx(gflops)]
