@@ -16,6 +16,7 @@ stock = {
         'model.head.decoder.refine': 'none'
     }
 }
+plus = {'parabola': {}, **refinements}
 grouped = {'tags': {}}
 
 
@@ -29,12 +30,16 @@ rows = [
         refinements),
     row('ResNet-50, SRPose', 'td-srpose_res50_8xb32-210e_coco-256x192',
         refinements),
+    row('ResNet-50, SRPose plus',
+        'td-srpose-plus_res50_8xb32-210e_coco-256x192', plus),
     row('HRNet-W32, simple', 'td-hm_hrnet-w32_8xb64-210e_coco-256x192',
         stock),
     row('HRNet-W32, SR head', 'td-sr_hrnet-w32_8xb32-210e_coco-256x192',
         refinements),
     row('HRNet-W32, SRPose', 'td-srpose_hrnet-w32_8xb32-210e_coco-256x192',
         refinements),
+    row('HRNet-W32, SRPose plus',
+        'td-srpose-plus_hrnet-w32_8xb32-210e_coco-256x192', plus),
     row('TransPose-R-A4, SR head',
         'td-sr_transpose-r-a4_8xb32-210e_coco-256x192', refinements),
     row('TransPose-R-A4, SRPose',

@@ -20,7 +20,7 @@ rows = [
     dict(
         name='simple',
         config='../toy_coco/td-hm_res18_5e_toy-128x96.py',
-        seeds=(0, ),
+        seeds=(0, 1),
         tests={
             'shift': {},
             'none': {
@@ -31,12 +31,12 @@ rows = [
     dict(
         name='SR head',
         config='../toy_coco/td-sr_res18_5e_toy-128x96.py',
-        seeds=(0, ),
+        seeds=(0, 1),
         tests=refinements),
     dict(
         name='SRPose',
         config='../toy_coco/td-srpose_res18_5e_toy-128x96.py',
-        seeds=(0, ),
+        seeds=(0, 1),
         tests=refinements),
 ]
 

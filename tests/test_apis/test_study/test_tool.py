@@ -128,7 +128,7 @@ def test_killed_and_started_again_it_gives_the_same(tiny):
     again = start(tiny, 'killed')
     output, _ = again.communicate()
     assert again.returncode == 0, output
-    assert 'Auto resumed' in (folder / 'train.log').read_text()
+    assert 'resumed epoch: ' in (folder / 'train.log').read_text()
     first, second = (Ledger(tiny / f'{name}.json').by_key()
                      for name in ('whole', 'killed'))
     assert set(first) == set(second) == {('tiny', 0, 'dark'),
