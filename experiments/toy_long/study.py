@@ -36,7 +36,7 @@ rows = [
     dict(
         name='SRPose',
         config='../toy_coco/td-srpose_res18_5e_toy-128x96.py',
-        seeds=(0, 1),
+        seeds=(0, ),
         tests=refinements),
 ]
 
