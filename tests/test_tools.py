@@ -77,7 +77,7 @@ def test_benchmark(tmp_path):
     run('benchmark', '--measures', 'decode', '--rounds', '1', '--out-dir',
         'bench', cwd=tmp_path)
     assert {path.name for path in (tmp_path / 'bench').iterdir()} == {
-        'benchmark.json', 'benchmark.png'
+        'benchmark.json', 'benchmark.md', 'benchmark.png'
     }
 
 
