@@ -1,23 +1,19 @@
-# The simple baseline: three deconvolutions, maps at a quarter of the input.
-_base_ = ['_base_/face68_128x128.py']
+# The simple baseline, at twice the size.
+_base_ = ['../face68/td-hm_res18_8e_face68-64x64.py']
 
-# codec settings, sigma in the same proportion to the input
-codec = dict(
-    type='MSRAHeatmap',
-    input_size=(128, 128),
-    heatmap_size=(32, 32),
-    sigma=2)
+# codec settings
+size = (128, 128)
+codec = dict(input_size=size, heatmap_size=(32, 32), sigma=2)
 
 # model settings
-model = dict(
-    head=dict(
-        type='HeatmapHead',
-        in_channels=512,
-        out_channels=68,
-        loss=dict(type='KeypointMSELoss', use_target_weight=True),
-        decoder=codec))
+model = dict(head=dict(decoder=codec))
 
 # pipelines
 train_pipeline = _base_.train_pipeline
-train_pipeline[-2] = dict(type='GenerateTarget', encoder=codec)
+train_pipeline[4].update(input_size=size)
+train_pipeline[-2].encoder.update(codec)
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_pipeline = _base_.val_pipeline
+val_pipeline[2].update(input_size=size)
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+test_dataloader = val_dataloader

@@ -1,26 +1,19 @@
-# SRPose: coarse to fine from four stages, no deconvolution.
-_base_ = ['_base_/face68_128x128.py']
+# SRPose, at twice the size.
+_base_ = ['../face68/td-srpose_res18_8e_face68-64x64.py']
 
 # codec settings
-codec = dict(
-    type='SRHeatmap', input_size=(128, 128), sigma=8, target='keypoints')
+size = (128, 128)
+codec = dict(input_size=size, sigma=8)
 
-# model settings, channels from coarse to fine
-model = dict(
-    backbone=dict(out_indices=(0, 1, 2, 3)),
-    neck=dict(
-        type='SRPoseNeck',
-        in_channels=(512, 256, 128, 64),
-        out_channels=(256, 128, 64, 32),
-        num_keypoints=68),
-    head=dict(
-        type='SRPoseHead',
-        in_channels=(256, 128, 64, 32),
-        out_channels=68,
-        loss=dict(type='SeparableMSELoss', use_target_weight=True),
-        decoder=codec))
+# model settings
+model = dict(head=dict(decoder=codec))
 
 # pipelines
 train_pipeline = _base_.train_pipeline
-train_pipeline[-2] = dict(type='GenerateTarget', encoder=codec)
+train_pipeline[4].update(input_size=size)
+train_pipeline[-2].encoder.update(codec)
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_pipeline = _base_.val_pipeline
+val_pipeline[2].update(input_size=size)
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+test_dataloader = val_dataloader
