@@ -135,7 +135,11 @@ SYSTEMS = {
 SYSTEMS['model'] = SYSTEMS['train'] = SYSTEMS['head']
 
 
-@pytest.mark.parametrize('measure', SYSTEMS)
+@pytest.mark.parametrize('measure', [
+    'head', 'loss', 'bottom-up',
+    *(pytest.param(name, marks=pytest.mark.slow)
+      for name in ('model', 'train'))
+])
 def test_measures(measure):
     figures = benchmark([measure], rounds=1, batch=1, device='cpu')['figures']
     assert len({(f.measure, f.system) for f in figures}) == len(figures)
