@@ -58,6 +58,9 @@ NAMED['a method'] = (
 @pytest.mark.parametrize('name', NAMED)
 def test_nothing_that_it_names_is_changed(name, torch_version, tmp_path):
     """BUILD sets what it is told to: a method, or what a function takes."""
+    # Without it the same file loads.
+    raw(b'\x80\x02' + NAMED[name] + b'.')(tmp_path / 'bad.pth')
+    safe_load(tmp_path / 'bad.pth', 'tool')
     for attribute in (b'update', b'__defaults__'):
         text = b'X%c\x00\x00\x00%s' % (len(attribute), attribute)
         raw(b'\x80\x02' + NAMED[name] + b'N}' + text + b'K\x01\x85s\x86b.')(

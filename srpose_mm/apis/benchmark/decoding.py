@@ -7,7 +7,7 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor
 
 from .memory import HostCopies
-from .systems import System, Systems
+from .systems import BASELINE, System, Systems
 from .timing import Figure, Task, summarize, time_interleaved
 
 # Input and heatmaps of the measured systems, (width, height).
@@ -40,7 +40,7 @@ def decode(systems: Systems, batch: int, rounds: int,
         ours = dict(type='SRHeatmap', refine=refine, **full)
         tasks = {
             STOCK: _decode(dict(stock, **full), maps['full']),
-            'stock 1/4': _decode(dict(stock, **quarter), maps['quarter']),
+            BASELINE: _decode(dict(stock, **quarter), maps['quarter']),
             'SRPose plain': _decode_by_sample(ours, maps['full']),
             OURS: _decode(ours, maps['full'])
         }
