@@ -24,7 +24,7 @@ from .models import (
     SRPoseNeck,
     TransPose,
 )
-from .utils import register_checkpoint_globals
+from .checkpoints import register_checkpoint_globals
 from .version import __version__
 
 register_checkpoint_globals()

@@ -14,7 +14,7 @@ from mmengine.hooks import Hook
 from mmpose.registry import KEYPOINT_CODECS
 
 from .conftest import ROOT
-from .test_engine.training import BATCHES, config, train
+from .support.training import BATCHES, config, train
 
 pytestmark = [
     pytest.mark.slow,

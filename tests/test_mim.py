@@ -4,7 +4,7 @@ import torch
 from mmengine.config import Config
 
 from .conftest import CONFIGS
-from .mim import metric, mim
+from .support.mim import metric, mim
 
 DEMO = next((CONFIGS / 'demo').glob('*.py'))
 BOXES = 'person_detection_results/COCO_val2017_detections_AP_H_56_person.json'

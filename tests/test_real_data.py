@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmpose.registry import MODELS
 
 from .conftest import CONFIGS, ROOT
-from .mim import metric, mim
+from .support.mim import metric, mim
 
 SRPOSE = CONFIGS / 'body_2d_keypoint' / 'srpose'
 COCO = SRPOSE / 'coco' / 'td-srpose_res50_8xb32-210e_coco-256x192.py'

@@ -5,7 +5,7 @@ import pytest
 
 from srpose_mm.apis import swap_files
 
-from .mim import metric, mim
+from .support.mim import metric, mim
 from .test_real_data import options
 
 # A few samples, and a test that is the only one.

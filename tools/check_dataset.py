@@ -10,8 +10,8 @@ import sys
 
 from mmengine import dump
 
-from srpose_mm.apis.check_data import as_json, format_checked
-from srpose_mm.apis.check_dataset import check_dataset
+from srpose_mm.check_data import as_json, format_checked
+from srpose_mm.check_data.check_dataset import check_dataset
 
 
 def parse_args(argv=None):

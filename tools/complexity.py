@@ -10,7 +10,7 @@ import sys
 from mmengine import dump
 from mmengine.logging import MMLogger
 
-from srpose_mm.apis.complexity import complexity_report, format_report
+from srpose_mm.deploy.complexity import complexity_report, format_report
 
 
 def parse_args(argv=None):

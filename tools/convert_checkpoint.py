@@ -10,7 +10,7 @@ import argparse
 
 from mmengine.logging import MMLogger
 
-from srpose_mm.apis.convert_checkpoint import convert_checkpoint
+from srpose_mm.checkpoints.convert_checkpoint import convert_checkpoint
 
 
 def parse_args(argv=None):

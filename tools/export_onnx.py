@@ -12,9 +12,9 @@ Example:
 import argparse
 import sys
 
-from srpose_mm.apis.export import add_export_arguments
-from srpose_mm.apis.export_onnx import OWNER, export_onnx
-from srpose_mm.apis.load_config import load_config
+from srpose_mm.deploy import add_export_arguments
+from srpose_mm.deploy.export_onnx import OWNER, export_onnx
+from srpose_mm.configs import load_config
 
 
 def parse_args(argv=None):

@@ -9,9 +9,9 @@ Example:
 import argparse
 import sys
 
-from srpose_mm.apis.export import add_export_arguments
-from srpose_mm.apis.export_torchscript import OWNER, export_torchscript
-from srpose_mm.apis.load_config import load_config
+from srpose_mm.deploy import add_export_arguments
+from srpose_mm.deploy.export_torchscript import OWNER, export_torchscript
+from srpose_mm.configs import load_config
 
 
 def parse_args(argv=None):

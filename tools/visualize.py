@@ -11,7 +11,7 @@ from mmengine.config import DictAction
 from mmengine.logging import MMLogger
 
 from srpose_mm.apis import visualize
-from srpose_mm.apis.load_config import load_config
+from srpose_mm.configs import load_config
 
 
 def parse_args(argv=None):

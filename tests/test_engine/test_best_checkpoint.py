@@ -6,7 +6,7 @@ import pytest
 from mmengine.logging import MessageHub
 from mmpose.registry import HOOKS
 
-from srpose_mm.engine.whole_file_backend import WholeFileBackend
+from srpose_mm.checkpoints.whole_file_backend import WholeFileBackend
 
 
 class Validated(SimpleNamespace):

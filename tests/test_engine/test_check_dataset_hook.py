@@ -6,10 +6,10 @@ import pytest
 from mmengine.config import Config
 from mmpose.registry import HOOKS
 
-from ..bad_data import sound, write
-from ..test_apis.checked import config
-from .training import config as training
-from .training import train
+from ..support.bad_data import sound, write
+from ..support.checked import config
+from ..support.training import config as training
+from ..support.training import train
 
 
 def logged(caplog, cfg, **options):

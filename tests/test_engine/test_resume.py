@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ..conftest import ROOT
-from .training import BATCHES, EPOCHS, StopAt, config, state, train
+from ..support.training import BATCHES, EPOCHS, StopAt, config, state, train
 
 
 class Interrupted(Exception):

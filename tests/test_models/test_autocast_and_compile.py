@@ -7,7 +7,7 @@ from mmpose.registry import MODELS
 from mmpose.testing import get_packed_inputs
 from torch import nn
 
-from .helpers import data_samples, feature_pyramid
+from ..support.model_helpers import data_samples, feature_pyramid
 
 CODEC = dict(type='SRHeatmap', input_size=(96, 128))
 AE_CODEC = dict(type='SRAssociativeEmbedding', input_size=(96, 128), sigma=2)

@@ -7,7 +7,7 @@ from mmpose.models.utils.tta import flip_heatmaps
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
 
-from .helpers import count_parameters
+from ..support.model_helpers import count_parameters
 
 CODEC = dict(type='SRAssociativeEmbedding', input_size=(64, 96))
 FLIP = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]

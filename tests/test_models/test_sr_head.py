@@ -6,7 +6,7 @@ from mmpose.evaluation.functional import pose_pck_accuracy
 from mmpose.models.utils.tta import flip_heatmaps
 from mmpose.registry import MODELS
 
-from .helpers import count_parameters, data_samples
+from ..support.model_helpers import count_parameters, data_samples
 
 CODEC = dict(type='SRHeatmap', input_size=(96, 128))
 

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from mmpose.registry import MODELS
 
-from .helpers import data_samples, feature_pyramid
+from ..support.model_helpers import data_samples, feature_pyramid
 
 
 def build(**kwargs):

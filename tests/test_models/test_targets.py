@@ -6,7 +6,7 @@ from mmengine.structures import InstanceData, PixelData
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
 
-from .helpers import feature_pyramid
+from ..support.model_helpers import feature_pyramid
 
 KINDS = [dict(), dict(unbiased=True), dict(use_udp=True), dict(sigma=2.2)]
 SIZE = (64, 96)

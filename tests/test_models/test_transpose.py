@@ -14,7 +14,7 @@ from srpose_mm.models.backbones.transpose import (
     sine_position_encoding,
 )
 
-from .helpers import count_parameters, data_samples
+from ..support.model_helpers import count_parameters, data_samples
 
 
 def build(**kwargs):

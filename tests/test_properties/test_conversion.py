@@ -3,10 +3,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srpose_mm.apis.checkpoint_keys import to_authors_keys, to_our_keys
+from srpose_mm.checkpoints.checkpoint_keys import to_authors_keys, to_our_keys
 
-from ..test_apis.authors_code import authors_bottom_up, authors_srpose
-from .examples import EXAMPLES, property_test
+from ..support.authors_code import authors_bottom_up, authors_srpose
+from ..support.examples import EXAMPLES, property_test
 
 channels = st.integers(1, 9)
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from srpose_mm.codecs import SRAssociativeEmbedding
 
-from .examples import EXAMPLES, property_test, seeds
+from ..support.examples import EXAMPLES, property_test, seeds
 from .test_sr_heatmap import SPECIAL
 
 

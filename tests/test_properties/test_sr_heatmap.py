@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from srpose_mm.codecs import SRHeatmap
 from srpose_mm.codecs.utils import matching_blur
 
-from .examples import (
+from ..support.examples import (
     POINTS,
     codecs,
     decoded_cells,

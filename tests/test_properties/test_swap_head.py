@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from srpose_mm.apis import swap_head
-from srpose_mm.apis.load_config import load_config
+from srpose_mm.configs import load_config
 
-from ..test_apis.test_swap_head import REFUSED, SR, SRPOSE
-from .examples import EXAMPLES, property_test
+from ..test_swap.test_swap_head import REFUSED, SR, SRPOSE
+from ..support.examples import EXAMPLES, property_test
 
 NAMES = sorted({row[0] for row in (*SR, *SRPOSE)} | set(REFUSED))[::2]
 

@@ -8,7 +8,7 @@ from mmpose.registry import HOOKS
 class CheckDatasetHook(Hook):
     """Say what is wrong with the training data before it is trained on.
 
-    What :func:`srpose_mm.apis.check_dataset` finds is logged, with file, image
+    What :func:`srpose_mm.check_data.check_dataset` finds is logged, with file, image
     and annotation of each fault and what training does about it: who is left
     out, what counts for nothing, and which targets are wrong. A fault that
     stops MMPose from loading the data has ended the run before. Of several
@@ -35,8 +35,8 @@ class CheckDatasetHook(Hook):
         if not self.enable:
             return
         # The tools' functions import this package.
-        from srpose_mm.apis.check_data import format_checked
-        from srpose_mm.apis.check_dataset import check_dataset
+        from srpose_mm.check_data import format_checked
+        from srpose_mm.check_data.check_dataset import check_dataset
         try:
             checked = check_dataset(runner.cfg, ['train'], self.images)
         # What the check cannot read the training may: it goes on.

@@ -7,14 +7,14 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 from mmpose.registry import HOOKS
 
-from ...utils.safe_load import refuse_url, safe_load
-from ..whole_checkpoints import (
+from srpose_mm.checkpoints.safe_load import refuse_url, safe_load
+from srpose_mm.checkpoints.whole_checkpoints import (
     first_whole,
     load_resumable,
     older_checkpoints,
     recorded_checkpoint,
 )
-from ..whole_file_backend import UNFINISHED
+from srpose_mm.checkpoints.whole_file_backend import UNFINISHED
 
 BACKEND = dict(backend='WholeFileBackend')
 

@@ -14,8 +14,8 @@ from mmpose.utils.typing import (
 )
 from torch import Tensor, nn
 
-from ..layers import SRBlock
-from ..utils import (
+from srpose_mm.models.layers import SRBlock
+from srpose_mm.models.utils import (
     check_channels,
     check_heatmap_size,
     check_keypoints,

@@ -5,9 +5,9 @@ from mmpose.registry import MODELS
 from mmpose.utils.typing import InstanceList, OptConfigType, OptSampleList
 from torch import Tensor, nn
 
-from ..layers import SRBlock
-from ..losses import SeparableMSELoss
-from ..utils import (
+from srpose_mm.models.layers import SRBlock
+from srpose_mm.models.losses import SeparableMSELoss
+from srpose_mm.models.utils import (
     check_channels,
     check_heatmap_size,
     check_keypoints,

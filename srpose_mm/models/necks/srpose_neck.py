@@ -6,8 +6,8 @@ from mmpose.registry import MODELS
 from mmpose.utils.typing import OptConfigType
 from torch import Tensor, nn
 
-from ..layers import ConvBNReLU, RefinementBlock
-from ..utils import check_channels, check_level_channels
+from srpose_mm.models.layers import ConvBNReLU, RefinementBlock
+from srpose_mm.models.utils import check_channels, check_level_channels
 
 
 @MODELS.register_module()

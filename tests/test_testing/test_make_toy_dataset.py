@@ -1,0 +1,169 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+from mmpose.registry import DATASETS, METRICS
+
+from srpose_mm.apis import make_toy_dataset
+from srpose_mm.testing.make_toy_dataset import crowd_index
+from srpose_mm.testing import draw_scene
+
+COCO_TRAIN = 'annotations/person_keypoints_train2017.json'
+COCO_VAL = 'annotations/person_keypoints_val2017.json'
+COCO_BOXES = ('person_detection_results/'
+              'COCO_val2017_detections_AP_H_56_person.json')
+
+
+def read(path):
+    return json.loads(path.read_text())
+
+
+def test_coco_layout_loads_as_coco(toy_coco):
+    dataset = DATASETS.build(
+        dict(
+            type='CocoDataset',
+            data_root=str(toy_coco),
+            data_mode='topdown',
+            ann_file=COCO_TRAIN,
+            data_prefix=dict(img='train2017/')))
+    content = read(toy_coco / COCO_TRAIN)
+    assert len(content['images']) == 6
+    assert len(dataset) == len(content['annotations']) >= 6
+    assert content['categories'][0]['keypoints'][:3] == [
+        'nose', 'left_eye', 'right_eye'
+    ]
+    info = dataset.get_data_info(0)
+    assert cv2.imread(info['img_path']).shape == (256, 320, 3)
+    assert info['keypoints'].shape == (1, 17, 2)
+
+
+def test_crowdpose_layout_loads_as_crowdpose(toy_crowdpose):
+    dataset = DATASETS.build(
+        dict(
+            type='CrowdPoseDataset',
+            data_root=str(toy_crowdpose),
+            data_mode='topdown',
+            ann_file='annotations/mmpose_crowdpose_test.json',
+            bbox_file=str(
+                toy_crowdpose /
+                'annotations/det_for_crowd_test_0.1_0.5.json'),
+            data_prefix=dict(img='images/'),
+            test_mode=True))
+    assert len(dataset) >= 4
+    content = read(toy_crowdpose / 'annotations/mmpose_crowdpose_test.json')
+    assert all(0 <= i['crowdIndex'] <= 1 for i in content['images'])
+    names = content['categories'][0]['keypoints']
+    assert len(names) == 14 and names[12:] == ['top_head', 'neck']
+
+
+def test_truth_scores_one(toy_coco):
+    """The annotations, given as predictions, have an AP of 1."""
+    metric = METRICS.build(
+        dict(type='CocoMetric', ann_file=str(toy_coco / COCO_VAL)))
+    dataset = DATASETS.build(
+        dict(
+            type='CocoDataset',
+            data_root=str(toy_coco),
+            data_mode='topdown',
+            ann_file=COCO_VAL,
+            data_prefix=dict(img='val2017/'),
+            test_mode=True))
+    metric.dataset_meta = dataset.metainfo
+    people = [dataset.get_data_info(i) for i in range(len(dataset))]
+    metric.process([], [
+        dict(
+            id=person['id'],
+            img_id=person['img_id'],
+            gt_instances=dict(),
+            pred_instances=dict(
+                keypoints=person['keypoints'],
+                keypoint_scores=person['keypoints_visible'],
+                bbox_scores=person['bbox_score'],
+                bboxes=person['bbox'],
+                areas=np.array([person['area']]))) for person in people
+    ])
+    assert metric.evaluate(len(people))['coco/AP'] == pytest.approx(1)
+
+
+def test_annotations_are_consistent(toy_coco):
+    for name in (COCO_TRAIN, COCO_VAL):
+        content = read(toy_coco / name)
+        sizes = {i['id']: (i['width'], i['height']) for i in content['images']}
+        for person in content['annotations']:
+            points = np.array(person['keypoints']).reshape(17, 3)
+            labelled = points[points[:, 2] > 0]
+            assert len(labelled) == person['num_keypoints'] > 0
+            x, y = labelled[:, :2].T
+            width, height = sizes[person['image_id']]
+            assert x.min() >= -0.5 and x.max() < width - 0.5
+            assert y.min() >= -0.5 and y.max() < height - 0.5
+            assert not points[points[:, 2] == 0].any()
+            bx, by, bw, bh = person['bbox']
+            assert 0 < person['area'] <= bw * bh
+            # Joints lie inside the body, so inside its box.
+            assert bx - 1 <= x.min() and x.max() <= bx + bw + 1
+            assert by - 1 <= y.min() and y.max() <= by + bh + 1
+
+
+def test_detections_match_people(toy_coco):
+    boxes = read(toy_coco / COCO_BOXES)
+    people = read(toy_coco / COCO_VAL)['annotations']
+    strong = [box for box in boxes if box['score'] > 0.5]
+    assert len(strong) == len(people)
+    for box, person in zip(strong, people):
+        assert box['image_id'] == person['image_id']
+        error = np.abs(np.subtract(box['bbox'], person['bbox']))
+        assert error.max() < 0.2 * max(person['bbox'][2:])
+
+
+def test_same_seed_same_files(tmp_path):
+    first, second, third = (
+        make_toy_dataset(
+            tmp_path / str(i), num_train=2, num_val=1, seed=seed)
+        for i, seed in enumerate([5, 5, 6]))
+    files = [p.relative_to(first) for p in first.rglob('*') if p.is_file()]
+    assert len(files) == 3 + 3
+    for file in files:
+        assert (first / file).read_bytes() == (second / file).read_bytes()
+    assert (first / COCO_TRAIN).read_bytes() != (third /
+                                                 COCO_TRAIN).read_bytes()
+
+
+def test_hidden_joints_are_marked_hidden():
+    """The front figure's face is seen; a covered joint is flagged 1."""
+    rng = np.random.default_rng(0)
+    flags = []
+    for _ in range(30):
+        _, people = draw_scene(rng, (320, 256), 3)
+        flags += [flag for p in people for flag in p.visible.values()]
+        front = people[-1]
+        for joint in ('nose', 'left_eye', 'right_eye'):
+            x, y = front.joints[joint]
+            inside = 0 <= x < 319 and 0 <= y < 255
+            if inside and front.visible[joint] != 2:
+                # Only the figure's own arm is drawn before its face.
+                raise AssertionError(f'{joint} at {x, y} is not seen')
+    counts = np.bincount(flags, minlength=3) / len(flags)
+    assert counts[1] > 0.005 and counts[0] > 0.001 and counts[2] > 0.8
+
+
+def test_crowd_index_is_the_formula():
+
+    def person(x, points):
+        keypoints = [v for point in points for v in (*point, 2)]
+        return dict(bbox=[x, 0, 10, 10], keypoints=keypoints)
+
+    a = person(0, [(1, 1), (2, 2)])
+    b = person(5, [(6, 6), (12, 1), (13, 1), (14, 1)])
+    # One of b's keypoints is in a's box (1 / 2), none of a's in b's (0 / 4).
+    assert crowd_index([a, b]) == pytest.approx((1 / 2 + 0) / 2)
+    assert crowd_index([a]) == 0
+    assert crowd_index([]) == 0
+
+
+def test_bad_arguments(tmp_path):
+    with pytest.raises(ValueError, match="layout to be one of .* got 'mpii'"):
+        make_toy_dataset(tmp_path, layout='mpii')
+    with pytest.raises(ValueError, match='positive num_val, got 0'):
+        make_toy_dataset(tmp_path, num_val=0)
