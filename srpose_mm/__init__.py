@@ -9,6 +9,7 @@ from .environment import check_required
 # One sentence about all that is missing, before the first import fails.
 check_required()
 
+from .checkpoints import register_checkpoint_globals
 from .codecs import SRAssociativeEmbedding, SRHeatmap
 from .engine import (
     ChannelsLastHook,
@@ -24,7 +25,6 @@ from .models import (
     SRPoseNeck,
     TransPose,
 )
-from .checkpoints import register_checkpoint_globals
 from .version import __version__
 
 register_checkpoint_globals()

@@ -1,5 +1,6 @@
 from .check_data.check_dataset import check_dataset
 from .checkpoints.convert_checkpoint import Conversion, convert_checkpoint
+from .console import run_mmpose_tool
 from .deploy import Exported, ExportMismatch
 from .deploy.complexity import (
     Complexity,
@@ -14,7 +15,6 @@ from .deploy.fuse import fuse_for_inference
 from .inference.draw_heatmaps import draw_heatmaps
 from .inference.predict import Predicted, predict
 from .inference.visualize import visualize
-from .mmpose_tools import run_mmpose_tool
 from .swap import SwapRefused
 from .swap.swap_files import SwapFiles, swap_files
 from .swap.swap_head import swap_head

@@ -1,29 +1,32 @@
+"""Configs: where they are, how they load, which class they name."""
 from glob import escape
 from pathlib import Path
 from typing import Union
 
+import mmpose
 from mmengine.config import Config
 from mmengine.hub import get_config
-
-from .mmpose_tools import MMPOSE_MIM, SRPOSE_MIM
+from mmengine.registry import init_default_scope
 
 ConfigLike = Union[str, Path, Config]
 
+MMPOSE_MIM = Path(mmpose.__file__).parent / '.mim'
+SRPOSE_MIM = Path(__file__).parent / '.mim'
 
-def locate_config(config: Union[str, Path], owner: str) -> str:
-    """Find a config file by its path or name.
+
+def locate_config(config: Union[str, Path]) -> str:
+    """Return the location of a config file from its path or name.
 
     Args:
-        config: A config file; ``PACKAGE::PATH`` for one that an installed
-            package brings; or the bare name of a config of this package or
+        config: Path of a config file, ``PACKAGE::PATH`` for a config of an
+            installed package, or the bare name of a config of this package or
             of MMPose's model zoo, with or without ``.py``.
-        owner: What messages of errors start with.
 
     Returns:
-        The file as it was given, or ``PACKAGE::PATH``.
+        The given path, or ``PACKAGE::PATH``.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If there is no such config.
     """
     if '::' in str(config) or Path(config).is_file():
         return str(config)
@@ -36,39 +39,39 @@ def locate_config(config: Union[str, Path], owner: str) -> str:
         for path in folder.rglob(f'{escape(stem)}.py'):
             return f'mmpose::{path.relative_to(folder).as_posix()}'
     raise FileNotFoundError(
-        f'{owner}: expected config to be a config file, a name such as '
-        'mmpose::PATH or the bare name of a config of srpose_mm or MMPose, '
-        f'got {str(config)!r}, where there is no file')
+        'expected a config file, mmpose::PATH or the name of a config of '
+        f'srpose_mm or MMPose, got {str(config)!r}, which does not exist')
 
 
-def load_config(config: ConfigLike, owner: str) -> Config:
-    """Load a config that has a model.
+def load_config(config: ConfigLike) -> Config:
+    """Load the config of a model.
 
     Args:
-        config: A config, which is returned as it is, or what
-            :func:`locate_config` finds.
-        owner: What messages of errors start with.
-
-    Returns:
-        The config.
+        config: A config, which is returned unchanged, or an argument of
+            :func:`locate_config`.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If there is no such config.
         ValueError: If the config has no model.
     """
     if isinstance(config, Config):
         cfg = config
     else:
-        location = locate_config(config, owner)
+        location = locate_config(config)
         load = get_config if '::' in location else Config.fromfile
         cfg = load(location)
     if 'model' not in cfg:
-        raise ValueError(f'{owner}: expected a config with a model, got one '
-                         f'with {sorted(cfg)}')
+        raise ValueError(f'expected a config with a model, got one with the '
+                         f'keys {sorted(cfg)}')
     return cfg
 
 
+def init_scope(cfg: Config) -> None:
+    """Set the default scope of a config, or MMPose's if it has none."""
+    init_default_scope(cfg.get('default_scope') or 'mmpose')
+
+
 def type_name(cfg: dict) -> str:
-    """The class that a config asks for, without its scope."""
+    """Return the name of the class that a config builds, without a scope."""
     kind = cfg.get('type', '')
     return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__

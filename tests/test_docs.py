@@ -10,7 +10,7 @@ from mim.commands.test import cli as mim_test
 from mim.commands.train import cli as mim_train
 from mmpose.registry import DATASETS, MODELS, TRANSFORMS
 
-from srpose_mm.mmpose_tools import MMPOSE_MIM
+from srpose_mm.configs import MMPOSE_MIM
 
 from .conftest import CONFIGS, ROOT
 from .test_manual import config_of

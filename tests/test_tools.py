@@ -12,11 +12,11 @@ import torch
 from mmengine.config import Config
 from mmpose.registry import MODELS
 
-from srpose_mm.mmpose_tools import SRPOSE_MIM
+from srpose_mm.configs import SRPOSE_MIM
 
 from .conftest import CONFIGS
-from .support.mim import mim
 from .support.authors_code import MODELS_OF_THE_PAPER, authors_srpose
+from .support.mim import mim
 
 DEMO = next((CONFIGS / 'demo').glob('*.py'))
 TOOLS = {path.stem for path in (SRPOSE_MIM / 'tools').glob('*.py')}

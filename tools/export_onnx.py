@@ -12,9 +12,9 @@ Example:
 import argparse
 import sys
 
-from srpose_mm.deploy import add_export_arguments
-from srpose_mm.deploy.export_onnx import OWNER, export_onnx
 from srpose_mm.configs import load_config
+from srpose_mm.deploy import add_export_arguments
+from srpose_mm.deploy.export_onnx import export_onnx
 
 
 def parse_args(argv=None):
@@ -29,7 +29,7 @@ def parse_args(argv=None):
 def main(argv=None):
     args = vars(parse_args(argv))
     try:
-        cfg = load_config(args.pop('config'), OWNER)
+        cfg = load_config(args.pop('config'))
         cfg.merge_from_dict(args.pop('cfg_options') or {})
         exported = export_onnx(cfg, **args)
     except (ImportError, OSError, RuntimeError, ValueError) as err:

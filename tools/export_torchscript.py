@@ -9,9 +9,9 @@ Example:
 import argparse
 import sys
 
-from srpose_mm.deploy import add_export_arguments
-from srpose_mm.deploy.export_torchscript import OWNER, export_torchscript
 from srpose_mm.configs import load_config
+from srpose_mm.deploy import add_export_arguments
+from srpose_mm.deploy.export_torchscript import export_torchscript
 
 
 def parse_args(argv=None):
@@ -24,7 +24,7 @@ def parse_args(argv=None):
 def main(argv=None):
     args = vars(parse_args(argv))
     try:
-        cfg = load_config(args.pop('config'), OWNER)
+        cfg = load_config(args.pop('config'))
         cfg.merge_from_dict(args.pop('cfg_options') or {})
         exported = export_torchscript(cfg, **args)
     except (OSError, RuntimeError, ValueError) as err:

@@ -1,13 +1,15 @@
-"""MMPose's train script, for ``mim train srpose_mm CONFIG``.
+"""Train a model with MMPose's script, for ``mim train srpose_mm CONFIG``.
 
 Example:
     python tools/train.py CONFIG --work-dir work_dirs/demo
 """
+import sys
+
 from srpose_mm.apis import run_mmpose_tool
 
 
 def main(argv=None):
-    run_mmpose_tool('train', argv)
+    run_mmpose_tool('train', sys.argv[1:] if argv is None else argv)
 
 
 if __name__ == '__main__':

@@ -53,7 +53,7 @@ def parse_args(argv=None):
 def main(argv=None):
     args = parse_args(argv)
     try:
-        cfg = load_config(args.config, 'visualize')
+        cfg = load_config(args.config)
         cfg.merge_from_dict(args.cfg_options or {})
         files = visualize(cfg, args.checkpoint, args.out_dir, args.num_images,
                           args.score_thr, args.device, args.keypoints,

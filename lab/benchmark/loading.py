@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from srpose_mm.testing.make_toy_dataset import make_toy_dataset
+
 from .systems import BASELINE, System, Systems
 from .timing import Figure, summarize
 

@@ -5,8 +5,8 @@ from typing import Dict, List, Optional
 import torch
 from torch import Tensor, nn
 
-from srpose_mm.models.losses import SeparableMSELoss
 from srpose_mm.deploy.fuse import fuse_for_inference
+from srpose_mm.models.losses import SeparableMSELoss
 from srpose_mm.models.utils import gather_targets
 
 from .memory import peak_memory

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import track
 
 from lab.benchmark import decoding, loading, models
+
 from .systems import load_systems
 from .timing import Figure
 

@@ -12,10 +12,9 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
+from srpose_mm.configs import MMPOSE_MIM
 from srpose_mm.models.layers import SRBlock
 from srpose_mm.models.necks import SRPoseNeck
-
-from srpose_mm.mmpose_tools import MMPOSE_MIM
 
 OURS = Path(__file__).resolve().parents[2] / '.mim' / 'configs'
 CONFIGS = dict(

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import track
 
 from srpose_mm.configs import ConfigLike, load_config, type_name
+
 from .oracle_people import People, crop_dataset, load_dataset
 from .quantization_codecs import (
     describe_codec,
@@ -60,7 +61,7 @@ def oracle(config: ConfigLike,
         ValueError: If the config is not a top-down one with a data set and
             evaluators.
     """
-    cfg = load_config(config, 'oracle')
+    cfg = load_config(config)
     if cfg_options:
         cfg.merge_from_dict(cfg_options)
     # Readers of annotations print, and results go to the standard output.

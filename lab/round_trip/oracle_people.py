@@ -9,6 +9,7 @@ from mmpose.registry import DATASETS
 from mmpose.structures import PoseDataSample
 
 from srpose_mm.configs import type_name
+
 from .quantization_people import into_image
 
 # MPII's names for the ends of a head.
@@ -126,7 +127,7 @@ def load_dataset(cfg: Config) -> BaseDataset:
         raise ValueError('oracle: expected a top-down config, whose '
                          'val_dataloader has TopdownAffine in its pipeline, '
                          f'got {cfg.filename}')
-    init_default_scope(cfg.get('default_scope', 'mmpose'))
+    init_default_scope(cfg.get('default_scope') or 'mmpose')
     own = dict(dataset, pipeline=[])
     if own.get('bbox_file'):
         own['bbox_file'] = None

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import track
 
 from srpose_mm.configs import ConfigLike, load_config, type_name
+from srpose_mm.swap.codec import crops_by_udp
+
 from .quantization_codecs import (
     MEASURABLE,
     describe_codec,
@@ -24,7 +26,6 @@ from .quantization_people import (
     crop_people,
     random_people,
 )
-from srpose_mm.swap.codec import crops_by_udp
 
 Size = Tuple[int, int]
 # Size of a crop in boxes, in MMPose's pipelines.
@@ -125,13 +126,13 @@ def _measure(codec: BaseKeypointCodec, points: Points, device: str) -> dict:
 
 def _config_row(config: ConfigLike) -> List[tuple]:
     """Name, codec and pixel mapping of a config's model."""
-    cfg = load_config(config, 'quantization')
+    cfg = load_config(config)
     head = cfg.model.get('head') or {}
     codec_cfg = head.get('decoder') or cfg.get('codec')
     if not isinstance(codec_cfg, dict):
         raise ValueError('quantization: expected the config\'s head to have '
                          f'one decoder, got {codec_cfg!r}')
-    init_default_scope(cfg.get('default_scope', 'mmpose'))
+    init_default_scope(cfg.get('default_scope') or 'mmpose')
     codec = KEYPOINT_CODECS.build(_for_device(codec_cfg))
     if not isinstance(codec, MEASURABLE):
         raise ValueError(

@@ -5,6 +5,7 @@ import torch
 from mmengine.config import Config
 
 from srpose_mm.configs import type_name
+
 from .study_file import Row, Study
 
 # Schedulers that a longer way between two steps does not change but in these.

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Callable, Dict, List, Sequence, Tuple, Union
 
 from srpose_mm.checkpoints.replacing import replacing
+
 from .locks import locked
 
 Record = Dict[str, object]

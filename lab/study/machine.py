@@ -3,9 +3,9 @@ from typing import Dict
 
 import torch
 
+from lab.benchmark.run import describe_machine
 from srpose_mm.environment import versions
 from srpose_mm.version import __version__
-from lab.benchmark.run import describe_machine
 
 
 def machine() -> str:

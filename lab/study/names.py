@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Union
 
 from mmengine.config import DictAction
 
-from srpose_mm.mmpose_tools import SRPOSE_MIM
+from srpose_mm.configs import SRPOSE_MIM
 
 
 def file_name(name: str) -> str:

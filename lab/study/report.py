@@ -6,6 +6,7 @@ from typing import List, Optional, Union
 from tabulate import tabulate
 
 from srpose_mm.checkpoints.replacing import replacing
+
 from .ledger import Ledger
 from .lines import Line, study_lines
 from .picture import draw_study

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
 from srpose_mm.deploy.complexity import Complexity, complexity
+
 from .data_check import check_data
 from .ledger import Ledger
 from .locks import locked

@@ -4,8 +4,8 @@ from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple, Union
 
 from mmengine.config import Config
 
-from srpose_mm.configs import locate_config
-from srpose_mm.mmpose_tools import MMPOSE_MIM
+from srpose_mm.configs import MMPOSE_MIM, locate_config
+
 from .names import file_name
 
 REQUIRED = ('title', 'rows', 'metrics', 'headline')
@@ -153,7 +153,7 @@ def _find_config(study: Path, config: str, where: str) -> Path:
     beside = study.parent / config
     if beside.is_file():
         return beside
-    location = locate_config(config, where)
+    location = locate_config(config)
     package, _, name = location.rpartition('::')
     if package not in ('', 'mmpose'):
         raise ValueError(f'{where}: expected a config of MMPose, of '

@@ -7,11 +7,12 @@ from typing import Optional
 
 from mmengine.config import Config
 
+from srpose_mm.checkpoints.replacing import replacing
 from srpose_mm.checkpoints.whole_checkpoints import (
     older_checkpoints,
     recorded_checkpoint,
 )
-from srpose_mm.checkpoints.replacing import replacing
+
 from .launch import Launch
 from .plan import Run, digest
 from .processes import RunFailed, call

@@ -7,14 +7,14 @@ from mmengine.config import Config
 from mmengine.utils import track_iter_progress
 from tabulate import tabulate
 
-from srpose_mm.configs import load_config, locate_config, type_name
-from srpose_mm.mmpose_tools import MMPOSE_MIM
+from srpose_mm.configs import MMPOSE_MIM, load_config, locate_config, type_name
 from srpose_mm.swap import SwapRefused
 from srpose_mm.swap.features import build_shapes
 from srpose_mm.swap.schemes import SCHEMES
-from .trial import run_once
-from srpose_mm.swap.write_config import same_config, write_config
 from srpose_mm.swap.swap_head import swap_head
+from srpose_mm.swap.write_config import same_config, write_config
+
+from .trial import run_once
 
 OWNER = 'sweep_swap_head'
 STEPS = ('converted', 'reloaded', 'built', 'ran')
@@ -135,7 +135,7 @@ def _try(config: str, scheme: str, trial: Optional[Callable],
 def _pass_steps(record: dict, trial: Optional[Callable],
                 cache: Dict[str, list]) -> None:
     """Do one step after another and note those that passed."""
-    stock = load_config(record['config'], OWNER)
+    stock = load_config(record['config'])
     record['head'] = type_name(stock.model.get('head') or stock.model)
     record['backbone'] = type_name(stock.model.get('backbone') or {})
     cfg = swap_head(stock, record['scheme'])
@@ -157,7 +157,7 @@ def _reload(cfg: Config, base: str) -> Config:
     """The config as the file that users get gives it back."""
     with TemporaryDirectory() as folder:
         out = Path(folder) / 'swapped.py'
-        write_config(cfg, locate_config(base, OWNER), out, 'sweep')
+        write_config(cfg, locate_config(base), out, 'sweep')
         again = Config.fromfile(out)
     if not same_config(again, cfg):
         raise RuntimeError('the written config differs from the swapped one')
@@ -176,7 +176,7 @@ def _combination(cfg: Config) -> str:
 def _stock_problem(config: str) -> Optional[str]:
     """Why the stock config cannot be loaded or built; None if it can."""
     try:
-        build_shapes(load_config(config, OWNER).model)
+        build_shapes(load_config(config).model)
     except Exception as err:
         return _first_line(err)
     return None

@@ -4,11 +4,11 @@ from mmengine.registry import init_default_scope
 from mmpose.datasets.datasets import MpiiDataset
 
 from ..check_data import Checked, Findings, Source, find_sources
+from ..configs import ConfigLike, load_config
 from .coco_file import check_coco_file
 from .detections import check_detections
 from .mpii_file import check_mpii_file
 from .pictures import check_pictures
-from ..configs import ConfigLike, load_config
 
 
 def check_dataset(config: ConfigLike,
@@ -36,8 +36,8 @@ def check_dataset(config: ConfigLike,
         ValueError: If a split is unknown, or a data set is of a type whose
             files this function does not know.
     """
-    cfg = load_config(config, 'check_dataset')
-    init_default_scope(cfg.get('default_scope', 'mmpose'))
+    cfg = load_config(config)
+    init_default_scope(cfg.get('default_scope') or 'mmpose')
     return [
         _check(source, images) for source in find_sources(cfg, splits)
     ]

@@ -90,9 +90,9 @@ def complexity(config: ConfigLike, input_size: Size = None) -> Complexity:
         ValueError: If the config has no model, or no codec to tell the
             size of the input.
     """
-    cfg = load_config(config, 'complexity')
+    cfg = load_config(config)
     width, height = _input_size(cfg, input_size)
-    init_default_scope(cfg.get('default_scope', 'mmpose'))
+    init_default_scope(cfg.get('default_scope') or 'mmpose')
     model_cfg = copy.deepcopy(cfg.model)
     if model_cfg.get('backbone'):
         model_cfg.backbone.pop('init_cfg', None)
@@ -127,7 +127,7 @@ def reported_in_paper(config: ConfigLike,
         The numbers; ``None`` if the paper has none for this backbone, head,
         input size and number of keypoints.
     """
-    cfg = load_config(config, 'complexity')
+    cfg = load_config(config)
     model = cfg.model
     head = model.get('head') or {}
     kind, size = KINDS.get(type_name(model), (None, None))
@@ -152,7 +152,7 @@ def complexity_report(configs: List[ConfigLike],
     """
     report = []
     for config in configs:
-        cfg = load_config(config, 'complexity')
+        cfg = load_config(config)
         name = cfg.filename if isinstance(config, Config) else config
         reported = reported_in_paper(cfg, input_size)
         report.append(

@@ -3,7 +3,7 @@ from typing import Tuple, Union
 from mmengine.model import ImgDataPreprocessor
 from torch import Tensor, nn
 
-from ..models.utils import fuse_for_inference
+from .fuse import fuse_for_inference
 
 
 class DeployedModel(nn.Module):

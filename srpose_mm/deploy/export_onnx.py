@@ -5,10 +5,10 @@ from typing import Optional, Sequence, Union
 import torch
 from torch import nn
 
+from ..configs import ConfigLike
 from ..deploy import Exported
 from .reference import Expected
 from .write_file import Runner, write_file
-from ..configs import ConfigLike
 
 OWNER = 'export_onnx'
 

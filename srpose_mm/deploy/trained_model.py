@@ -28,7 +28,7 @@ def trained_model(cfg: Config, checkpoint: Optional[Union[str, Path]],
         ValueError: If it is neither top-down nor bottom-up, or the checkpoint
             is damaged or that of another model.
     """
-    init_default_scope(cfg.get('default_scope', 'mmpose'))
+    init_default_scope(cfg.get('default_scope') or 'mmpose')
     # Nothing is initialised here, so nothing is downloaded.
     model = MODELS.build(cfg.model).eval().requires_grad_(False)
     kinds = (TopdownPoseEstimator, BottomupPoseEstimator)

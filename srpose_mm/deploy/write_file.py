@@ -6,10 +6,11 @@ import torch
 from mmengine.logging import MMLogger
 from torch import Tensor, nn
 
-from ..checkpoints.replacing import replacing
 from lab.benchmark.timing import time_interleaved
-from ..configs import ConfigLike, load_config
+
+from ..checkpoints.replacing import replacing
 from ..checkpoints.safe_checkpoint import check_input, check_out
+from ..configs import ConfigLike, load_config
 from .check import ExportMismatch, differences
 from .deployed import DeployedModel
 from .exported import Exported
@@ -46,7 +47,7 @@ def write_file(owner: str, runtime: str, write: Write, config: ConfigLike,
         sources['checkpoint'] = Path(checkpoint)
         check_input(sources['checkpoint'], owner)
     check_out(out, sources, owner)
-    model = trained_model(load_config(config, owner), checkpoint, owner)
+    model = trained_model(load_config(config), checkpoint, owner)
     reference = Reference(model, input_size, decode, normalize, owner)
     expected = [reference.expect(batch) for batch in BATCHES]
     deployed = DeployedModel(model, reference.decode, normalize).eval()

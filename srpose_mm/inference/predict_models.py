@@ -18,10 +18,10 @@ from mmpose.models.pose_estimators import (
 from mmpose.structures import PoseDataSample, merge_data_samples
 from torch import nn
 
+from ..checkpoints.safe_checkpoint import check_input, load_checkpoint
 from ..configs import ConfigLike, load_config
 from .predict_files import PathLike, SkippedFile
 from .predict_sources import refuse_url
-from ..checkpoints.safe_checkpoint import check_input, load_checkpoint
 
 OWNER = 'predict'
 
@@ -162,7 +162,7 @@ def _load(init: Callable[..., nn.Module], config: ConfigLike,
           cfg_options: Optional[dict] = None) -> nn.Module:
     """Let ``init`` read what is harmless of a checkpoint."""
     refuse_url(checkpoint, what, owner)
-    cfg = copy.deepcopy(load_config(config, owner))
+    cfg = copy.deepcopy(load_config(config))
     check_input(Path(checkpoint), owner, what)
     contents = load_checkpoint(Path(checkpoint), owner)
     weights = contents['state_dict']

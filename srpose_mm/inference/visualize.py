@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.progress import track
 from torch import nn
 
-from .draw_heatmaps import draw_heatmaps, keypoint_names, select_keypoints
 from ..configs import ConfigLike
+from .draw_heatmaps import draw_heatmaps, keypoint_names, select_keypoints
 from .predict_models import load_estimator
 
 Boxes = List[np.ndarray]
@@ -141,7 +141,7 @@ def _whole_images(images: Sequence[Union[str, Path]]) -> Dict[str, Boxes]:
 def _boxes_by_image(cfg: Config, score_thr: float,
                     bottom_up: bool) -> Dict[str, Boxes]:
     """Path of each image of the test data set to its boxes, xyxy."""
-    init_default_scope(cfg.get('default_scope', 'mmpose'))
+    init_default_scope(cfg.get('default_scope') or 'mmpose')
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     boxes = {}
     for index in range(len(dataset)):

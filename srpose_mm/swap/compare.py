@@ -4,8 +4,8 @@ from typing import List, Optional
 from mmengine.config import Config
 from tabulate import tabulate
 
-from ..deploy.complexity import complexity
 from ..configs import type_name
+from ..deploy.complexity import complexity
 
 
 def compare_table(stock: Config, swapped: Config) -> str:

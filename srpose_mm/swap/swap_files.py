@@ -4,8 +4,6 @@ from typing import Any, NamedTuple, Optional, Union
 
 from mmengine.config import Config
 
-from ..version import __version__
-from ..configs import load_config, locate_config
 from ..checkpoints.safe_checkpoint import (
     check_input,
     check_out,
@@ -13,10 +11,12 @@ from ..checkpoints.safe_checkpoint import (
     load_checkpoint,
     write_checkpoint,
 )
+from ..configs import load_config, locate_config
+from ..version import __version__
 from .compare import compare_table
+from .swap_head import swap_head
 from .weights import TakenWeights, take_weights
 from .write_config import write_config
-from .swap_head import swap_head
 
 OWNER = 'swap_head'
 
@@ -63,9 +63,9 @@ def swap_files(config: Union[str, Path],
         ValueError: If a file cannot be read or written or the head not
             swapped.
     """
-    location, out = locate_config(config, OWNER), Path(out)
+    location, out = locate_config(config), Path(out)
     _check_out(location, out)
-    stock = load_config(location, OWNER)
+    stock = load_config(location)
     cfg = swap_head(stock, scheme, **options)
     weights = new_checkpoint = None
     if checkpoint is not None:

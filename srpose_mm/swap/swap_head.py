@@ -65,7 +65,7 @@ def swap_head(cfg: ConfigLike,
     if scheme not in SCHEMES:
         raise ValueError(f'swap_head: expected scheme to be one of '
                          f'{tuple(SCHEMES)}, got {scheme!r}')
-    cfg = deepcopy(load_config(cfg, 'swap_head'))
+    cfg = deepcopy(load_config(cfg))
     stock = read_stock_model(cfg)
     parts = SCHEMES[scheme](stock, options)
     codec = make_codec(cfg, stock, parts.heatmap_size, options)

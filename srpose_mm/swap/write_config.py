@@ -88,7 +88,7 @@ def _difference(cfg: Config, base: str, out: Path) -> str:
 
 def _load_base(base: str, out: Path) -> Tuple[Config, str]:
     """The base's config and what the new file calls it."""
-    cfg = load_config(base, 'swap_head')
+    cfg = load_config(base)
     if '::' not in base:
         base = Path(os.path.relpath(base, out.parent)).as_posix()
     return cfg, base

@@ -8,7 +8,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from rich.console import Console
 from rich.progress import track
 
-from ..mmpose_tools import MMPOSE_MIM
+from ..configs import MMPOSE_MIM
 from ..testing import Person, draw_scene
 
 

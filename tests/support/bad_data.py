@@ -9,7 +9,7 @@ from mmpose.datasets.datasets import CocoDataset
 from mmpose.registry import DATASETS
 from PIL import Image
 
-from srpose_mm.mmpose_tools import MMPOSE_MIM
+from srpose_mm.configs import MMPOSE_MIM
 
 STOPS, SKIPPED, WEIGHTLESS = 'stops', 'skipped', 'weight 0'
 KEPT, WRONG = 'kept', 'wrong'

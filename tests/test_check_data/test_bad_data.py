@@ -32,7 +32,7 @@ from ..support.bad_data import (
     write,
 )
 from ..support.bad_data_rows import ROWS
-from .conftest import CONFIGS
+from ..conftest import CONFIGS
 
 DEMO = next((CONFIGS / 'demo').glob('*.py'))
 

@@ -7,7 +7,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.optim import MultiStepLR
 from mmengine.runner import save_checkpoint
 
-from srpose_mm.apis import safe_checkpoint
+from srpose_mm.checkpoints import safe_checkpoint
 from srpose_mm.checkpoints import safe_load
 from srpose_mm.checkpoints.restricted_pickle import restricted_load
 

@@ -19,10 +19,10 @@ from srpose_mm.apis import (
     visualize,
 )
 
-from ..support.training import config as training
-from ..support.training import train
 from ..support.gadgets import GADGETS
 from ..support.predict_helpers import DEMO, picture
+from ..support.training import config as training
+from ..support.training import train
 
 STOCK = 'td-hm_res50_8xb64-210e_coco-256x192'
 URL = 'https://download.openmmlab.com/mmpose/a.pth'

@@ -7,7 +7,11 @@ from srpose_mm.deploy import Exported, ExportMismatch
 from srpose_mm.deploy.check import differences
 from srpose_mm.deploy.reference import Expected, Reference
 
-from ..support.export_models import SR_HEATMAP, heatmaps_as_images, small_config
+from ..support.export_models import (
+    SR_HEATMAP,
+    heatmaps_as_images,
+    small_config,
+)
 
 
 def expected(**outputs):

@@ -10,8 +10,8 @@ from mmengine.config import Config
 from mmpose.registry import KEYPOINT_CODECS
 from torch import nn
 
-from srpose_mm.deploy.complexity import complexity
 from srpose_mm.deploy import ExportMismatch, deployed
+from srpose_mm.deploy.complexity import complexity
 from srpose_mm.deploy.export_onnx import export_onnx
 
 from ..conftest import CONFIGS, ROOT

@@ -10,11 +10,11 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import save_checkpoint
 from mmpose.registry import HOOKS
 
-from srpose_mm.checkpoints.whole_file_backend import WholeFileBackend
 from srpose_mm.checkpoints.safe_load import safe_load
+from srpose_mm.checkpoints.whole_file_backend import WholeFileBackend
 
-from ..test_checkpoints.test_checkpoint_globals import Gadget, run_checkpoint
 from ..support.training import config, train
+from ..test_checkpoints.test_checkpoint_globals import Gadget, run_checkpoint
 
 
 class Log(list):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ..conftest import ROOT
-from . import two_processes
+from ..support import two_processes
 
 BOTTOM_UP = 'SRAssociativeEmbeddingHead'
 

@@ -6,7 +6,13 @@ from mmpose.apis import init_model
 
 from srpose_mm.inference.predict import predict
 
-from ..support.predict_helpers import BOTTOM_UP, DEMO, SMALL_BOTTOM_UP, draw_weights, save
+from ..support.predict_helpers import (
+    BOTTOM_UP,
+    DEMO,
+    SMALL_BOTTOM_UP,
+    draw_weights,
+    save,
+)
 
 
 @pytest.fixture(scope='module')

@@ -8,7 +8,14 @@ from mmpose.apis import inference_topdown
 
 from srpose_mm.inference.predict import predict
 
-from ..support.predict_helpers import DEMO, assert_same, load, people, picture, video
+from ..support.predict_helpers import (
+    DEMO,
+    assert_same,
+    load,
+    people,
+    picture,
+    video,
+)
 
 
 def test_videos(run, model, tmp_path):

@@ -3,7 +3,11 @@ import os
 
 import pytest
 
-from srpose_mm.inference.predict_files import OutFolder, SkippedFile, read_image
+from srpose_mm.inference.predict_files import (
+    OutFolder,
+    SkippedFile,
+    read_image,
+)
 from srpose_mm.inference.predict_sources import find_sources
 
 from ..support.predict_helpers import people, picture, video

@@ -8,10 +8,10 @@ from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmpose.registry import MODELS
 
-from srpose_mm.apis import complexity
 from lab.study import read_study
 from lab.study.ledger import Ledger
 from lab.study.plan import plan_runs
+from srpose_mm.apis import complexity
 
 from ..conftest import ROOT
 

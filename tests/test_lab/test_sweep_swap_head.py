@@ -6,7 +6,7 @@ import sys
 import pytest
 from mmengine.logging import MMLogger
 
-from srpose_mm.apis import (
+from lab.sweep.sweep_swap_head import (
     stock_configs,
     sweep_summary,
     sweep_swap_head,

@@ -4,7 +4,11 @@ import torch.nn.functional as F
 from mmpose.models.utils.tta import flip_heatmaps
 from mmpose.registry import MODELS
 
-from ..support.model_helpers import count_parameters, data_samples, feature_pyramid
+from ..support.model_helpers import (
+    count_parameters,
+    data_samples,
+    feature_pyramid,
+)
 
 WIDTHS = (256, 128, 64, 32)
 CODEC = dict(type='SRHeatmap', input_size=(96, 128))

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from srpose_mm.apis import swap_head
 from srpose_mm.configs import load_config
 
-from ..test_swap.test_swap_head import REFUSED, SR, SRPOSE
 from ..support.examples import EXAMPLES, property_test
+from ..test_swap.test_swap_head import REFUSED, SR, SRPOSE
 
 NAMES = sorted({row[0] for row in (*SR, *SRPOSE)} | set(REFUSED))[::2]
 
@@ -20,7 +20,7 @@ def optional(strategy):
 
 @pytest.fixture(scope='module')
 def stock():
-    return {name: load_config(name, 'test') for name in NAMES}
+    return {name: load_config(name) for name in NAMES}
 
 
 @given(

@@ -39,7 +39,7 @@ def stock_file(folder, head=HEAD, codec=CODEC):
     """A small stock model in a file: ResNet-18 at 64x64."""
     path = folder / 'stock.py'
     path.write_text(f'''
-_base_ = ['{locate_config(RES50, 'test')}']
+_base_ = ['{locate_config(RES50)}']
 model = dict(
     backbone=dict(depth=18, init_cfg=None),
     head=dict({head}, _delete_=True, decoder={codec}))
@@ -49,7 +49,7 @@ codec = dict({codec}, _delete_=True)
 
 
 def save_weights(config, path, **contents):
-    model = MODELS.build(load_config(config, 'test').model)
+    model = MODELS.build(load_config(config).model)
     for parameter in model.parameters():
         parameter.data = torch.randn_like(parameter)
     state_dict = model.state_dict()
@@ -64,7 +64,7 @@ def test_the_written_config_is_the_swapped_one(name, scheme, work_dir):
         pytest.skip('SRPose is top-down only')
     cfg = swap_head(name, scheme)
     out = work_dir / 'my_config.py'
-    write_config(cfg, locate_config(name, 'test'), out, 'Made here.')
+    write_config(cfg, locate_config(name), out, 'Made here.')
     assert same_config(Config.fromfile(out), cfg)
     text = out.read_text()
     assert text.startswith('# Made here.\n_base_ = [')
@@ -86,7 +86,7 @@ def test_the_whole_config_where_differences_do_not_do(work_dir):
     """Merging cannot take a variable of the base out."""
     cfg, out = swap_head(RES50), work_dir / 'mine.py'
     cfg._cfg_dict.pop('backend_args')
-    for base in (locate_config(RES50, 'test'), None):
+    for base in (locate_config(RES50), None):
         write_config(cfg, base, out, 'Made here.')
         assert out.read_text().startswith('# Made here.\nauto_scale_lr')
         assert same_config(Config.fromfile(out), cfg)

@@ -137,7 +137,7 @@ def test_refused(name):
 
 
 def test_the_rest_stays():
-    stock, cfg = load_config(RTMPOSE, 'test'), swap_head(RTMPOSE, 'srpose')
+    stock, cfg = load_config(RTMPOSE), swap_head(RTMPOSE, 'srpose')
     changed = {
         key for key in cfg if key not in stock or cfg[key] != stock[key]
     }
@@ -151,7 +151,7 @@ def test_the_rest_stays():
 
 @pytest.mark.parametrize('scheme', ['sr', 'srpose'])
 def test_the_input_is_left_alone(scheme):
-    stock = load_config(UDP, 'test')
+    stock = load_config(UDP)
     before = deepcopy(stock.to_dict())
     swapped = swap_head(stock, scheme)
     assert stock.to_dict() == before
@@ -164,17 +164,17 @@ def test_configs_of_this_package_are_found_by_name():
     name = 'td-srpose_res50_8xb32-210e_coco-256x192'
     path, = CONFIGS.rglob(f'{name}.py')
     for given in (name, f'{name}.py'):
-        assert Path(locate_config(given, 'test')).name == path.name
-    assert load_config(name, 'test').codec.type == 'SRHeatmap'
+        assert Path(locate_config(given)).name == path.name
+    assert load_config(name).codec.type == 'SRHeatmap'
     with pytest.raises(FileNotFoundError, match='test: expected config'):
-        locate_config('*', 'test')
+        locate_config('*')
 
 
 def test_a_config_its_file_and_its_names_are_the_same():
-    located = locate_config(RES50, 'test')
+    located = locate_config(RES50)
     assert located == ('mmpose::body_2d_keypoint/topdown_heatmap/coco/'
                        f'{RES50}.py')
-    cfg = load_config(located, 'test')
+    cfg = load_config(located)
     swapped = [
         swap_head(source).model
         for source in (RES50, f'{RES50}.py', located, cfg, cfg.filename)
@@ -183,7 +183,7 @@ def test_a_config_its_file_and_its_names_are_the_same():
 
 
 def test_pipelines_of_wrapped_data_sets_and_lists_of_codecs():
-    stock = load_config(RES50, 'test')
+    stock = load_config(RES50)
     target = dict(type='GenerateTarget', encoder=[stock.codec, stock.codec],
                   multilevel=True, use_dataset_keypoint_weights=True)
     stock.train_dataloader.dataset = dict(
@@ -202,14 +202,14 @@ def test_pipelines_of_wrapped_data_sets_and_lists_of_codecs():
 
 
 def test_no_targets_to_replace():
-    stock = load_config(RES50, 'test')
+    stock = load_config(RES50)
     stock.train_pipeline = stock.train_dataloader.dataset.pipeline = []
     with pytest.raises(ValueError, match='with a GenerateTarget step, got no'):
         swap_head(stock)
 
 
 def test_imports_are_merged():
-    stock = load_config(RES50, 'test')
+    stock = load_config(RES50)
     stock.custom_imports = dict(imports='mine', allow_failed_imports=True)
     imports = swap_head(stock).custom_imports
     assert imports == dict(

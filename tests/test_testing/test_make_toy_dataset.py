@@ -6,8 +6,8 @@ import pytest
 from mmpose.registry import DATASETS, METRICS
 
 from srpose_mm.apis import make_toy_dataset
-from srpose_mm.testing.make_toy_dataset import crowd_index
 from srpose_mm.testing import draw_scene
+from srpose_mm.testing.make_toy_dataset import crowd_index
 
 COCO_TRAIN = 'annotations/person_keypoints_train2017.json'
 COCO_VAL = 'annotations/person_keypoints_val2017.json'

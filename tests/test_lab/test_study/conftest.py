@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from srpose_mm.apis import Complexity
 from lab.study import run_study
+from srpose_mm.apis import Complexity
 
 FAKE = Path(__file__).with_name('fake_tool.py')
 STUDY = """

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from srpose_mm.mmpose_tools import SRPOSE_MIM
 from lab.study import Ledger
+from srpose_mm.configs import SRPOSE_MIM
 
 from ...conftest import CONFIGS
 from ...test_docs import load
