@@ -11,6 +11,7 @@ check_required()
 
 from .checkpoints import register_checkpoint_globals
 from .codecs import SRAssociativeEmbedding, SRHeatmap
+from .datasets import BottomupGetValidMask
 from .engine import (
     ChannelsLastHook,
     CheckDatasetHook,
@@ -30,7 +31,8 @@ from .version import __version__
 register_checkpoint_globals()
 
 __all__ = [
-    'ChannelsLastHook', 'CheckDatasetHook', 'EndWorkersHook', 'EpochSeedHook',
+    'BottomupGetValidMask', 'ChannelsLastHook', 'CheckDatasetHook',
+    'EndWorkersHook', 'EpochSeedHook',
     'SRAssociativeEmbedding', 'SRAssociativeEmbeddingHead', 'SRHead',
     'SRHeatmap', 'SRPoseHead', 'SRPoseNeck', 'SafeCheckpointHook', 'TransPose',
     '__version__'

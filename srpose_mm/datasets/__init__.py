@@ -1,0 +1,3 @@
+from .transforms import BottomupGetValidMask
+
+__all__ = ['BottomupGetValidMask']
