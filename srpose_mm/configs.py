@@ -1,7 +1,7 @@
 """Configs: where they are, how they load, which class they name."""
 from glob import escape
 from pathlib import Path
-from typing import Union
+from typing import Any, Iterator, Union
 
 import mmpose
 from mmengine.config import Config
@@ -12,6 +12,10 @@ ConfigLike = Union[str, Path, Config]
 
 MMPOSE_MIM = Path(mmpose.__file__).parent / '.mim'
 SRPOSE_MIM = Path(__file__).parent / '.mim'
+
+# Arguments of backbones: the channels of the images they process.
+CHANNEL_ARGUMENTS = ('in_channels', 'in_chans')
+LOADERS = ('LoadImage', 'LoadImageFromFile')
 
 
 def locate_config(config: Union[str, Path]) -> str:
@@ -75,3 +79,40 @@ def type_name(cfg: dict) -> str:
     """Return the name of the class that a config builds, without a scope."""
     kind = cfg.get('type', '')
     return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
+
+
+def iter_typed(node: Any) -> Iterator[dict]:
+    """Yield every dict with a type in nested dicts and lists."""
+    if isinstance(node, dict):
+        if node.get('type'):
+            yield node
+        node = list(node.values())
+    if isinstance(node, (list, tuple)):
+        for child in node:
+            yield from iter_typed(child)
+
+
+def input_channels(cfg: Config) -> int:
+    """Return the number of channels of the images that a model processes.
+
+    The first of these decides: the backbone's ``in_channels``, a mean of the
+    data preprocessor that has several numbers, the ``color_type`` of the
+    transform that loads images. Otherwise it is 3.
+
+    Args:
+        cfg: Config with a model.
+    """
+    backbone = cfg.model.get('backbone') or {}
+    for name in CHANNEL_ARGUMENTS:
+        if backbone.get(name):
+            return backbone[name]
+    mean = (cfg.model.get('data_preprocessor') or {}).get('mean') or ()
+    # MMEngine subtracts a mean of one number from any number of channels.
+    if len(mean) > 1:
+        return len(mean)
+    for part in ('test_dataloader', 'val_dataloader', 'train_dataloader'):
+        for step in iter_typed(cfg.get(part)):
+            if type_name(step) in LOADERS:
+                color = step.get('color_type', 'color')
+                return 1 if color.startswith('grayscale') else 3
+    return 3
