@@ -84,8 +84,12 @@ train_pipeline = [
     dict(type='GenerateTarget', encoder=codec),
     dict(type='PackPoseInputs')
 ]
-val_pipeline = _base_.val_pipeline
-val_pipeline[-2] = dict(type='TopdownAffine', input_size=(96, 128))
+val_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='GetBBoxCenterScale'),
+    dict(type='TopdownAffine', input_size=(96, 128)),
+    dict(type='PackPoseInputs')
+]
 
 # data loaders
 data_root = 'data/toy_coco/'

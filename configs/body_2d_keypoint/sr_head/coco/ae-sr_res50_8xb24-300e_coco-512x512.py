@@ -15,10 +15,3 @@ model = dict(
         deconv_out_channels=(256, 256, 256),
         deconv_kernel_sizes=(4, 4, 4),
         decoder=codec))
-
-# pipelines
-train_pipeline = _base_.train_pipeline
-train_pipeline[3].encoder.update(codec)
-
-# data loaders
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

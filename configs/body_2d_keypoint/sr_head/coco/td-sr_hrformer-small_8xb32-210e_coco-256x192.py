@@ -1,35 +1,25 @@
 _base_ = [
     'mmpose::body_2d_keypoint/topdown_heatmap/coco/'
-    'td-hm_hrformer-small_8xb32-210e_coco-256x192.py'
+    'td-hm_hrformer-small_8xb32-210e_coco-256x192.py',
+    '../../../_base_/sr_256x192.py'
 ]
-custom_imports = dict(imports=['srpose_mm'], allow_failed_imports=False)
-
-# hooks
-default_hooks = dict(
-    checkpoint=dict(type='SafeCheckpointHook'),
-    epoch_seed=dict(type='EpochSeedHook'),
-    end_workers=dict(type='EndWorkersHook'),
-    check_dataset=dict(type='CheckDatasetHook'))
+default_hooks = _base_.sr_hooks
 
 # optimizer
 optim_wrapper = dict(type='AmpOptimWrapper', loss_scale='dynamic')
 
 # codec settings
-codec = dict(
-    type='SRHeatmap',
-    input_size=(192, 256),
-    heatmap_size=(192, 256),
-    sigma=8,
-    target='keypoints')
+codec = _base_.sr_codec
 
 # model settings
 model = dict(
     head=dict(
-        type='SRHead', loss=dict(type='SeparableMSELoss'), decoder=codec))
+        type='SRHead',
+        loss=dict(type='SeparableMSELoss'),
+        decoder=dict(_delete_=True, **codec)))
 
 # pipelines
-train_pipeline = _base_.train_pipeline
-train_pipeline[-2] = dict(type='GenerateTarget', encoder=codec)
+train_pipeline = _base_.sr_train_pipeline
 
 # data loaders
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -10,10 +10,6 @@ codec = dict(
 # model settings
 model = dict(head=dict(num_keypoints=14, decoder=codec))
 
-# pipelines
-train_pipeline = _base_.train_pipeline
-train_pipeline[3].encoder.update(codec)
-
 # base dataset settings
 dataset_type = 'CrowdPoseDataset'
 data_root = 'data/crowdpose/'
@@ -24,8 +20,7 @@ train_dataloader = dict(
         type=dataset_type,
         data_root=data_root,
         ann_file='annotations/mmpose_crowdpose_trainval.json',
-        data_prefix=dict(img='images/'),
-        pipeline=train_pipeline))
+        data_prefix=dict(img='images/')))
 val_dataloader = dict(
     dataset=dict(
         type=dataset_type,

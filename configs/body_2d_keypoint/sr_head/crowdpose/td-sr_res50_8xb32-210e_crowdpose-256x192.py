@@ -1,32 +1,22 @@
 _base_ = [
     'mmpose::body_2d_keypoint/topdown_heatmap/crowdpose/'
-    'td-hm_res50_8xb64-210e_crowdpose-256x192.py'
+    'td-hm_res50_8xb64-210e_crowdpose-256x192.py',
+    '../../../_base_/sr_256x192.py'
 ]
-custom_imports = dict(imports=['srpose_mm'], allow_failed_imports=False)
-
-# hooks
-default_hooks = dict(
-    checkpoint=dict(type='SafeCheckpointHook'),
-    epoch_seed=dict(type='EpochSeedHook'),
-    end_workers=dict(type='EndWorkersHook'),
-    check_dataset=dict(type='CheckDatasetHook'))
+default_hooks = _base_.sr_hooks
 
 # codec settings
-codec = dict(
-    type='SRHeatmap',
-    input_size=(192, 256),
-    heatmap_size=(192, 256),
-    sigma=8,
-    target='keypoints')
+codec = _base_.sr_codec
 
 # model settings
 model = dict(
     head=dict(
-        type='SRHead', loss=dict(type='SeparableMSELoss'), decoder=codec))
+        type='SRHead',
+        loss=dict(type='SeparableMSELoss'),
+        decoder=dict(_delete_=True, **codec)))
 
 # pipelines
-train_pipeline = _base_.train_pipeline
-train_pipeline[-2] = dict(type='GenerateTarget', encoder=codec)
+train_pipeline = _base_.sr_train_pipeline
 
 # data loaders
 train_dataloader = dict(batch_size=32, dataset=dict(pipeline=train_pipeline))

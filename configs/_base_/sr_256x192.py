@@ -1,0 +1,20 @@
+# Codec and training pipeline of the top-down recipes at 256x192.
+_base_ = ['sr_runtime.py']
+
+sr_codec = dict(
+    type='SRHeatmap',
+    input_size=(192, 256),
+    heatmap_size=(192, 256),
+    sigma=8,
+    target='keypoints')
+
+sr_train_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='GetBBoxCenterScale'),
+    dict(type='RandomFlip', direction='horizontal'),
+    dict(type='RandomHalfBody'),
+    dict(type='RandomBBoxTransform'),
+    dict(type='TopdownAffine', input_size=sr_codec['input_size']),
+    dict(type='GenerateTarget', encoder=sr_codec),
+    dict(type='PackPoseInputs')
+]
