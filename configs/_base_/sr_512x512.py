@@ -23,6 +23,6 @@ sr_train_pipeline = [
         distribution='uniform'),
     dict(type='RandomFlip', direction='horizontal'),
     dict(type='GenerateTarget', encoder=sr_codec),
-    dict(type='BottomupGetHeatmapMask'),
+    dict(type='BottomupGetValidMask'),
     dict(type='PackPoseInputs')
 ]

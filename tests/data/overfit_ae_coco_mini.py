@@ -66,7 +66,7 @@ train_pipeline = [
             heatmap_size=(256, 256),
             sigma=4,
             target='keypoints')),
-    dict(type='BottomupGetHeatmapMask'),
+    dict(type='BottomupGetValidMask'),
     dict(type='PackPoseInputs')
 ]
 val_pipeline = _base_.val_pipeline
