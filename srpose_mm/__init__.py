@@ -1,15 +1,15 @@
 """Super-resolution heatmaps (SRPose) for MMPose 1.x.
 
-Importing the package registers its codecs, models and hooks, and
-tells ``torch.load`` which classes MMEngine's own checkpoints contain. Configs
-do it with ``custom_imports = dict(imports=['srpose_mm'])``.
+Importing the package registers its codecs, models and hooks, and makes
+:mod:`srpose_mm.checkpoints` the loader of MMEngine. Configs do it with
+``custom_imports = dict(imports=['srpose_mm'])``.
 """
 from .environment import check_required
 
 # One sentence about all that is missing, before the first import fails.
 check_required()
 
-from .checkpoints import register_checkpoint_globals
+from . import checkpoints  # noqa: F401  registers the checkpoint loader
 from .codecs import SRAssociativeEmbedding, SRHeatmap
 from .datasets import BottomupGetValidMask
 from .engine import (
@@ -27,8 +27,6 @@ from .models import (
     TransPose,
 )
 from .version import __version__
-
-register_checkpoint_globals()
 
 __all__ = [
     'BottomupGetValidMask', 'ChannelsLastHook', 'CheckDatasetHook',

@@ -1,3 +1,8 @@
-from .checkpoint_globals import register_checkpoint_globals
+from .files import AtomicFileBackend, atomic_write, check_out, save_checkpoint
+from .reading import load_checkpoint
+from .weights import get_state_dict, load_weights
 
-__all__ = ['register_checkpoint_globals']
+__all__ = [
+    'AtomicFileBackend', 'atomic_write', 'check_out', 'get_state_dict',
+    'load_checkpoint', 'load_weights', 'save_checkpoint'
+]

@@ -1,0 +1,230 @@
+"""Contents that a checkpoint may have.
+
+A checkpoint is a pickle, and a pickle names the functions that rebuild its
+contents. ``ALLOWED`` holds the names in checkpoints of PyTorch and MMEngine.
+The unpickler of this module refuses any other name, whatever the PyTorch
+version and ``torch.serialization.add_safe_globals`` allow.
+
+NumPy's functions are replaced: a forged data type would make an array whose
+elements are pointers. The replacements accept plain numbers and text.
+"""
+import ast
+import pickle
+import re
+import tarfile
+from codecs import encode
+from collections import Counter, OrderedDict
+from types import FunctionType, SimpleNamespace
+from typing import Any, BinaryIO, Callable, Tuple
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+
+PLAIN_CODE = re.compile(r'[?biufcSU]\d*')
+
+
+class Refused(ValueError):
+    """A checkpoint has contents that could run code."""
+
+
+class PlainDtype:
+    """Replacement of ``numpy.dtype`` for numbers and text.
+
+    Args:
+        code: Kind and size, such as ``'f8'``.
+        align: Ignored; accepted because NumPy pickles it.
+        copy: Ignored; accepted because NumPy pickles it.
+
+    Raises:
+        Refused: If ``code`` is a structured type or an object type.
+    """
+
+    def __init__(self, code: str, align: bool = False, copy: bool = True):
+        if not isinstance(code, str) or not PLAIN_CODE.fullmatch(code):
+            raise Refused(f'the data type {code!r}')
+        self.dtype = np.dtype(code)
+
+    def __setstate__(self, state: Tuple) -> None:
+        """Set the byte order; refuse subarrays, names and fields."""
+        order, *compound = state[1:5]
+        if order not in ('<', '>', '=', '|') or any(
+                part is not None for part in compound):
+            raise Refused(f'the data type state {state!r}')
+        self.dtype = self.dtype.newbyteorder(order)
+
+
+class PlainArray(np.ndarray):
+    """Array of numbers or text. Results of operations are NumPy's own."""
+
+    def __array_wrap__(self, array, context=None, return_scalar=False):
+        return np.asarray(array)[()]
+
+    def __reduce__(self):
+        return np.array(self, subok=False).__reduce__()
+
+    def __setstate__(self, state: Tuple) -> None:
+        """Set shape, type and bytes, which must fit together."""
+        version, shape, plain, fortran, data = state
+        if not isinstance(plain, PlainDtype) or not isinstance(data, bytes):
+            raise Refused('an array that is not plain bytes')
+        if len(data) != plain.dtype.itemsize * np.prod(shape, dtype=object):
+            raise Refused(f'{len(data)} bytes for an array of shape {shape}')
+        super().__setstate__((version, shape, plain.dtype, fortran, data))
+
+
+def plain_scalar(plain: PlainDtype, data: bytes) -> Any:
+    """Replace ``numpy.core.multiarray.scalar``."""
+    if not isinstance(plain, PlainDtype) or not isinstance(data, bytes):
+        raise Refused('a number that is not plain bytes')
+    return np.frombuffer(data, plain.dtype, count=1)[0]
+
+
+def array_type(*args: Any) -> None:
+    """Replace the name ``numpy.ndarray``, which a checkpoint never calls."""
+    raise Refused('a call of numpy.ndarray')
+
+
+def plain_array(subtype: Any, shape: Any, code: Any) -> PlainArray:
+    """Replace ``numpy.core.multiarray._reconstruct``."""
+    if subtype is not array_type:
+        raise Refused(f'an array of type {subtype!r}')
+    return PlainArray((0, ))
+
+
+def empty_bytes() -> bytes:
+    """Replace ``bytes``, which pickle calls without arguments for ``b''``."""
+    return b''
+
+
+class CallOnly:
+    """Callable whose attributes a pickle cannot set.
+
+    The opcode BUILD sets attributes of functions, for the rest of the
+    process.
+    """
+
+    def __init__(self, function: Callable):
+        self.function = function
+
+    def __call__(self, *args: Any) -> Any:
+        return self.function(*args)
+
+    def __setstate__(self, state: Any) -> None:
+        raise Refused(f'a state of {self.function.__name__}')
+
+    def __reduce__(self) -> Tuple:
+        """Pickle as a method of HistoryBuffer, the only kind that is kept."""
+        return getattr, (HistoryBuffer, self.function.__name__)
+
+
+def history_buffer_method(owner: type, name: str) -> CallOnly:
+    """Replace ``getattr``, which MMEngine's log history needs.
+
+    ``HistoryBuffer.mean`` is pickled as ``getattr(HistoryBuffer, 'mean')``.
+
+    Raises:
+        Refused: If the attribute is not a public method of HistoryBuffer.
+    """
+    method = None
+    if owner is HistoryBuffer and not name.startswith('_'):
+        method = vars(HistoryBuffer).get(name)
+    if not isinstance(method, FunctionType):
+        raise Refused(f'the attribute {name!r}')
+    return CallOnly(method)
+
+
+ALLOWED = {
+    'builtins.bytes': CallOnly(empty_bytes),
+    'builtins.complex': complex,
+    'builtins.getattr': CallOnly(history_buffer_method),
+    'builtins.set': set,
+    'collections.Counter': CallOnly(Counter),  # milestones of MultiStepLR
+    'collections.OrderedDict': OrderedDict,
+    '_codecs.encode': encode,
+    'mmengine.logging.history_buffer.HistoryBuffer': HistoryBuffer,
+    'numpy.dtype': PlainDtype,
+    'numpy.ndarray': array_type,
+    'torch.Size': torch.Size,
+    'torch.device': torch.device,
+}
+for _name in ('_rebuild_tensor', '_rebuild_tensor_v2', '_rebuild_parameter'):
+    ALLOWED[f'torch._utils.{_name}'] = CallOnly(getattr(torch._utils, _name))
+for _module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
+    ALLOWED[f'{_module}.scalar'] = CallOnly(plain_scalar)
+    ALLOWED[f'{_module}._reconstruct'] = CallOnly(plain_array)
+ALLOWED.update({
+    str(dtype): dtype
+    for dtype in vars(torch).values() if isinstance(dtype, torch.dtype)
+})
+
+
+class AllowedUnpickler(pickle.Unpickler):
+    """Unpickle the names in ``ALLOWED`` and refuse any other."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return the function or class that a name stands for."""
+        name = f'{module.replace("__builtin__", "builtins")}.{name}'
+        if name not in ALLOWED:
+            raise Refused(f'the name {name}')
+        return ALLOWED[name]
+
+
+def load_allowed(stream: BinaryIO, map_location: Any = 'cpu') -> Any:
+    """Read a file of ``torch.save`` without running code.
+
+    Args:
+        stream: A file that is open for reading.
+        map_location: As for ``torch.load``.
+
+    Raises:
+        Refused: If the file has any other contents than tensors, plain
+            values and MMEngine's log history.
+    """
+    if tarfile.is_tarfile(stream):
+        raise Refused('a tar archive')
+    stream.seek(0)
+    try:
+        records = torch._C.PyTorchFileReader(stream).get_all_records()
+    except RuntimeError:
+        records = []  # torch's older format, which is no archive
+    # torch.load runs the program in such an archive, whatever the unpickler.
+    if 'constants.pkl' in records:
+        raise Refused('a TorchScript program')
+    stream.seek(0)
+    module = SimpleNamespace(
+        __name__='allowed',
+        Unpickler=AllowedUnpickler,
+        load=lambda file, **kwargs: AllowedUnpickler(file, **kwargs).load())
+    # AllowedUnpickler resolves every name in the file. weights_only=True
+    # would put torch's list in its place, which lacks MMEngine's log history
+    # and which other code can extend.
+    return torch.load(
+        stream,
+        map_location=map_location,
+        pickle_module=module,
+        weights_only=False)
+
+
+PLAIN_NODES = (ast.Module, ast.Assign, ast.Name, ast.Store, ast.Load,
+               ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.Call,
+               ast.keyword, ast.UnaryOp, ast.USub)
+
+
+def is_plain_config(text: Any) -> bool:
+    """Return True if the text of a config assigns plain values only.
+
+    MMEngine writes such a text into each checkpoint and executes it when an
+    inferencer is built without a config.
+    """
+    # MMEngine replaces {{variables}} and reads _base_ before it executes.
+    if not isinstance(text, str) or '{{' in text or '_base_' in text:
+        return False
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False
+    return all(
+        isinstance(node, PLAIN_NODES) and
+        (not isinstance(node, ast.Call) or getattr(node.func, 'id', '') ==
+         'dict') for node in nodes)
