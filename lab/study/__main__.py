@@ -1,11 +1,11 @@
-"""Train and test the rows of a study, and write their table and picture.
+r"""Train and test the rows of a study, and write their table and picture.
 
-Finished runs are not repeated and killed ones go on: start it again.
+Done runs are skipped and killed trainings resume: repeat the command.
 
 Example:
-    mim run srpose_mm study experiments/face68/study.py \\
+    python -m lab.study lab/experiments/face68/study.py \\
         --work-dir work_dirs/face68
-    mim run srpose_mm study experiments/coco/study.py \\
+    python -m lab.study lab/experiments/coco/study.py \\
         --work-dir work_dirs/coco --gpus 8
 """
 import argparse
@@ -14,78 +14,62 @@ import sys
 
 from mmengine.config import DictAction
 
-from lab.study import report_study, run_study
+from srpose_mm.console import one_line_errors
+
+from . import report_study, run_study
 
 
 def parse_args(argv=None):
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument('study', help='file with the rows of the study')
-    parser.add_argument('--work-dir', help='folder for the trainings')
+        prog='python -m lab.study',
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument('study', help="the study's file")
+    parser.add_argument('--work-dir', help='folder of the trainings')
     parser.add_argument(
-        '--rows', nargs='+', metavar='NAME', help='only these; default: all')
+        '--rows', nargs='+', metavar='NAME', help='rows to run; default: all')
     parser.add_argument(
-        '--seeds', nargs='+', type=int, metavar='N', help='only these')
+        '--seeds', nargs='+', type=int, metavar='N',
+        help='seeds to run; default: all')
     parser.add_argument(
         '--results',
-        help='JSON file that keeps the results, beside which the report is\n'
-        'written; default: results.json beside the study')
+        help='JSON file of the results, with the report beside it;\n'
+        'default: results.json beside the study')
     parser.add_argument(
-        '--report-only',
-        action='store_true',
-        help='write the report of the results that are there')
+        '--report-only', action='store_true',
+        help='write the report of the results that exist')
     parser.add_argument(
-        '--again',
-        action='store_true',
-        help='throw away what is there of --rows and run them anew')
+        '--gpus', type=int, default=1, metavar='N',
+        help='processes of each training; default: 1')
     parser.add_argument(
-        '--gpus',
-        type=int,
-        default=1,
-        metavar='N',
-        help='GPUs of each training; default: 1')
+        '--accumulate', type=int, metavar='N',
+        help='batches of an optimizer step; default: as many as the batch\n'
+        'of the recipe needs')
     parser.add_argument(
-        '--accumulate',
-        type=int,
-        metavar='N',
-        help='batches of each step; default: as many as fewer GPUs than the\n'
-        'study is for need to reach its batch')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='for every training and test')
+        '--cfg-options', nargs='+', action=DictAction,
+        help='options of every training and test')
     args = parser.parse_args(argv)
     if not args.report_only and args.work_dir is None:
-        parser.error('expected --work-dir, or --report-only')
-    asked = (args.work_dir, args.rows, args.seeds, args.cfg_options,
-             args.accumulate, args.gpus > 1)
-    if args.report_only and (args.again or any(asked)):
-        parser.error('expected nothing but --results with --report-only')
+        parser.error('expected --work-dir or --report-only')
     return args
 
 
-def say(line):
-    sys.stdout.write(line + '\n')
-    sys.stdout.flush()
-
-
 def main(argv=None):
+    """Run the command-line tool."""
     args = parse_args(argv)
-    # So that the training is ended too, not only this process.
+    # Raise, so that the running training is ended too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
+    with one_line_errors('study'):
         failed = []
         if not args.report_only:
             failed = run_study(args.study, args.work_dir, args.results,
                                args.rows, args.seeds, args.cfg_options,
-                               args.again, say, args.gpus,
-                               args.accumulate)
+                               args.gpus, args.accumulate)
         if failed:
-            raise SystemExit(f'failed: {"; ".join(failed)}')
-        say(report_study(args.study, args.results))
-    except (FileNotFoundError, ValueError) as err:
-        raise SystemExit(f'{err}') from err
+            raise RuntimeError(f'{len(failed)} runs failed; the first: '
+                               f'{failed[0]}')
+        sys.stdout.write(report_study(args.study, args.results) + '\n')
 
 
 if __name__ == '__main__':

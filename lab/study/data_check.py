@@ -1,4 +1,4 @@
-"""Whether the data of a study are complete, before hours are spent on it."""
+"""Check that the data of a study are complete before hours of training."""
 import json
 import os
 from pathlib import Path
@@ -18,18 +18,17 @@ class Source(NamedTuple):
 
 
 def check_data(study: Study, runs: Sequence[Run]) -> None:
-    """Check that all that runs will read is there and complete.
+    """Check the files and folders that the configs of runs name.
 
-    Their configs say which files and folders those are; the study's ``data``
-    says by name how many images and annotations there are in each, and where
-    to get it. Without ``data`` nothing is checked.
+    If the study has no ``data``, nothing is checked.
 
     Args:
-        study: The study.
-        runs: What is going to run.
+        study: The study. Its ``data`` has the numbers of images and
+            annotations, and the sources to name in the error.
+        runs: The runs to check.
 
     Raises:
-        ValueError: If anything is missing; with all that is.
+        ValueError: If anything is missing. The message lists all of it.
     """
     if not study.data:
         return
@@ -40,9 +39,9 @@ def check_data(study: Study, runs: Sequence[Run]) -> None:
     if faults:
         lines = '\n'.join(f'- {fault}' for fault in faults)
         raise ValueError(
-            f'study: expected the data of {study.path} to be complete, got '
-            f'{len(faults)} faults:\n{lines}\nLink data below data/, or say '
-            'where they are with --cfg-options, as '
+            f'expected the data of {study.path} to be complete, got '
+            f'{len(faults)} faults:\n{lines}\nLink the data below data/, or '
+            'name their folder with --cfg-options, e.g. '
             'train_dataloader.dataset.data_root=PATH')
 
 
@@ -51,7 +50,10 @@ def _sources_of(run: Run) -> Iterator[Source]:
         yield from _sources_in(run.cfg, key)
     for test in run.tests:
         yield from _sources_in(test.cfg, 'test_dataloader')
-        yield from _evaluated(test.cfg)
+        metrics = test.cfg.get('test_evaluator') or []
+        for metric in metrics if isinstance(metrics, list) else [metrics]:
+            if metric.get('ann_file'):
+                yield Source(Path(metric.ann_file))
 
 
 def _sources_in(cfg: Config, key: str) -> Iterator[Source]:
@@ -61,45 +63,33 @@ def _sources_in(cfg: Config, key: str) -> Iterator[Source]:
         prefix = (dataset.get('data_prefix') or {}).get('img')
         yield Source(root / dataset.ann_file,
                      None if prefix is None else root / prefix)
-    # MMPose takes these from where it runs.
+    # MMPose reads these relative to the working directory.
     for name in ('bbox_file', 'headbox_file'):
         if dataset.get(name):
             yield Source(Path(dataset[name]))
 
 
-def _evaluated(cfg: Config) -> Iterator[Source]:
-    metrics = cfg.get('test_evaluator') or []
-    for metric in metrics if isinstance(metrics, list) else [metrics]:
-        if metric.get('ann_file'):
-            yield Source(Path(metric.ann_file))
-
-
 def _faults(source: Source, data: Dict[str, dict]) -> Iterator[str]:
     file, folder = source
     facts = data.get(file.name, {})
-    there = folder is None or folder.is_dir()
-    if not there:
-        yield f'{folder} is not there{_get(data.get(folder.name, {}))}'
+    folder_exists = folder is None or folder.is_dir()
+    if not folder_exists:
+        yield f'{folder} does not exist{_hint(data.get(folder.name, {}))}'
     if not file.is_file():
-        yield f'{file} is not there{_get(facts)}'
+        yield f'{file} does not exist{_hint(facts)}'
     elif file.suffix == '.json':
         try:
             content = json.loads(file.read_text('utf-8'))
         except ValueError as err:
-            yield f'{file} is no whole JSON file ({err}){_get(facts)}'
+            yield f'{file} is corrupt ({err}){_hint(facts)}'
             return
-        yield from _wrong_counts(content, file, facts)
-        if folder is not None and there:
+        for key, count in _counts(content).items():
+            if count != facts.get(key, count):
+                yield (f'{file}: expected {facts[key]} {key}, got {count}'
+                       f'{_hint(facts)}')
+        if folder is not None and folder_exists:
             yield from _missing_images(content, folder,
                                        data.get(folder.name, {}))
-
-
-def _wrong_counts(content, file: Path, facts: dict) -> Iterator[str]:
-    counts = _counts(content)
-    for key in ('images', 'annotations'):
-        if key in facts and counts[key] != facts[key]:
-            yield (f'{file}: expected {facts[key]} {key}, got {counts[key]}'
-                   f'{_get(facts)}')
 
 
 def _counts(content) -> Dict[str, int]:
@@ -116,14 +106,14 @@ def _names(content) -> List[str]:
 
 
 def _missing_images(content, folder: Path, facts: dict) -> Iterator[str]:
-    there = set(os.listdir(folder))
+    present = set(os.listdir(folder))
     names = dict.fromkeys(_names(content))
-    missing = [name for name in names if name not in there
+    missing = [name for name in names if name not in present
                and not ('/' in name and (folder / name).is_file())]
     if missing:
-        yield (f'{folder} lacks {len(missing)} of {len(names)} images, '
-               f'{missing[0]} for one{_get(facts)}')
+        yield (f'{folder} lacks {len(missing)} of {len(names)} images, e.g. '
+               f'{missing[0]}{_hint(facts)}')
 
 
-def _get(facts: dict) -> str:
+def _hint(facts: dict) -> str:
     return f'; get it from {facts["source"]}' if 'source' in facts else ''

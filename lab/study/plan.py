@@ -1,6 +1,6 @@
+"""Plan the trainings and tests of a study."""
 import copy
-import hashlib
-import json
+import os
 from functools import partial
 from pathlib import Path
 from typing import (
@@ -14,46 +14,55 @@ from typing import (
     Tuple,
 )
 
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
+
+from srpose_mm.configs import SRPOSE_MIM
 
 from .launch import Launch, choose_launch
-from .names import file_name, option_words, relative, script
-from .study_file import Row, Study
-
-# They say where a training runs and what it writes, not what comes out.
-ELSEWHERE = ('work_dir', 'launcher', 'resume', 'log_level', 'log_processor',
-             'vis_backends', 'visualizer')
-OUTPUT_HOOKS = ('logger', 'checkpoint', 'visualization', 'timer', 'badcase',
-                'end_workers', 'check_dataset')
+from .study_file import Row, Study, folder_name
 
 
 class Test(NamedTuple):
-    """A test of trained weights, under a label."""
+    """A test of trained weights.
+
+    Attributes:
+        label: Name of the test in the table.
+        options: ``cfg_options`` of the test.
+        cfg: Config with all options.
+        folder: Folder of the output.
+    """
 
     label: str
     options: Dict[str, Any]
     cfg: Config
     folder: Path
 
-    def command(self, config: Path, checkpoint: Path) -> List[str]:
-        """Words after ``python``, from where this process runs."""
-        return [
-            script('test'), relative(config), relative(checkpoint),
-            '--work-dir', relative(self.folder), '--out',
-            relative(self.metrics_file),
-            *option_words(self.options, f'test {self.label!r}')
-        ]
-
     @property
     def metrics_file(self) -> Path:
-        """Where MMPose's script writes the metrics."""
+        """Return the file that MMPose's test script writes at its end."""
         return self.folder / 'metrics.json'
+
+    def command(self, config: Path, checkpoint: Path) -> List[str]:
+        """Return the words after ``python``, relative to this process."""
+        return [
+            _script('test'), os.path.relpath(config),
+            os.path.relpath(checkpoint), '--work-dir',
+            os.path.relpath(self.folder), '--out',
+            os.path.relpath(self.metrics_file), *_option_words(self.options)
+        ]
 
 
 class Run(NamedTuple):
-    """A row with one of its seeds: a training and its tests.
+    """A training of a row with one seed, and its tests.
 
-    ``cfg`` is that of the recipe; what ``launch`` adds to it is not in it.
+    Attributes:
+        row: The row.
+        seed: The seed.
+        options: ``cfg_options`` of the training without those of ``launch``.
+        cfg: Config with these options.
+        folder: Folder of the training.
+        tests: The tests.
+        launch: Processes and accumulated batches of the training.
     """
 
     row: Row
@@ -65,38 +74,18 @@ class Run(NamedTuple):
     launch: Launch
 
     def __str__(self) -> str:
+        """Return the name of the run in messages."""
         return f'{self.row.name}, seed {self.seed}'
 
     def command(self, resume: bool = False) -> List[str]:
-        """Words of the training after ``python``."""
-        options = {**self.options, **self.launch.options}
+        """Return the words after ``python``, relative to this process."""
         return [
-            *self.launch.launcher, script('train'), relative(self.row.config),
-            *(['--resume'] if resume else []), '--work-dir',
-            relative(self.folder), *self.launch.arguments,
-            *option_words(options, f'row {self.row.name!r}')
+            *self.launch.launcher, _script('train'),
+            os.path.relpath(self.row.config), *(['--resume'] * resume),
+            '--work-dir', os.path.relpath(self.folder),
+            *self.launch.arguments,
+            *_option_words({**self.options, **self.launch.options})
         ]
-
-    def digests(self, test: Test) -> Dict[str, str]:
-        """What the configs of training and test say, in short."""
-        return dict(training=digest(self.cfg), testing=digest(test.cfg))
-
-
-def digest(cfg: Config) -> str:
-    """A short sum of all in a config that can change a result."""
-    values = {key: value for key, value in cfg.to_dict().items()
-              if key not in ELSEWHERE}
-    values['default_hooks'] = {
-        name: hook
-        for name, hook in (values.get('default_hooks') or {}).items()
-        if name not in OUTPUT_HOOKS
-    }
-    # Classes have no form in JSON but their names.
-    text = json.dumps(
-        values,
-        sort_keys=True,
-        default=lambda value: getattr(value, '__qualname__', str(value)))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def plan_runs(study: Study,
@@ -106,79 +95,66 @@ def plan_runs(study: Study,
               cfg_options: Optional[Dict[str, Any]] = None,
               gpus: int = 1,
               accumulate: Optional[int] = None) -> List[Run]:
-    """The runs of a study, in its order, the first seeds of all rows first.
+    """List the runs of a study: the first seed of all rows, then the second.
 
     Args:
         study: The study.
         work_dir: Folder of all runs.
-        rows: Names of rows; ``None`` takes all.
-        seeds: Only these; ``None`` takes all.
-        cfg_options: For every run, over those of the study.
+        rows: Names of the rows to run. ``None`` means all.
+        seeds: Seeds to run. ``None`` means all.
+        cfg_options: Options of every run, which override those of the study.
         gpus: Processes of a training, see :func:`choose_launch`.
-        accumulate: Batches of a training step, likewise.
-
-    Returns:
-        The runs, with their configs loaded and all options merged.
+        accumulate: Batches of an optimizer step, see :func:`choose_launch`.
 
     Raises:
         ValueError: If a row or seed is not in the study, if options do not
-            fit a config, or if another batch than the recipe's would come
-            out.
+            fit a config or a command line, or if the batch of a step would
+            not be the recipe's.
     """
-    chosen = _choose_rows(study, rows)
+    known = {row.name: row for row in study.rows}
+    for name in rows or ():
+        if name not in known:
+            raise ValueError(f'expected rows of {study.path}, '
+                             f'{", ".join(known)}, got {name!r}')
+    chosen = [row for row in study.rows if not rows or row.name in rows]
     for seed in seeds or ():
         if not any(seed in row.seeds for row in chosen):
-            raise ValueError(
-                f'study: expected seeds of '
-                f'{", ".join(row.name for row in chosen)} in {study.path}, '
-                f'got {seed}; add it to the seeds of a row')
+            raise ValueError(f'expected seeds of {study.path}, got {seed}; '
+                             'add it to the seeds of a row')
     options = {**study.cfg_options, **(cfg_options or {})}
     choose = partial(choose_launch, study, gpus, accumulate)
+    written = {row.name: Config.fromfile(row.config) for row in chosen}
     runs = [
-        run for row in chosen
-        for run in _runs_of(row, work_dir, options, seeds, choose)
+        _plan_run(row, seed, work_dir, written[row.name], options, choose)
+        for row in chosen for seed in row.seeds
+        if not seeds or seed in seeds
     ]
-    # A study that ends too early has all rows once.
+    # If a study ends early, each row has been trained.
     return sorted(runs, key=lambda run: run.row.seeds.index(run.seed))
 
 
-def _choose_rows(study: Study, names: Optional[Sequence[str]]) -> List[Row]:
-    known = {row.name: row for row in study.rows}
-    for name in names or ():
-        if name not in known:
-            raise ValueError(f'study: expected rows of {study.path}, '
-                             f'{", ".join(known)}, got {name!r}')
-    return [row for row in study.rows if not names or row.name in names]
+def _plan_run(row: Row, seed: int, work_dir: Path, written: Config,
+              options: Dict[str, Any],
+              choose: Callable[[Row, Config, Config], Launch]) -> Run:
+    folder = work_dir / folder_name(row.name) / f'seed{seed}'
+    tests = []
+    for label, own in row.tests.items():
+        merged = {**options, **own}
+        tests.append(
+            Test(label, merged, _merge(row, written, merged),
+                 folder / f'test_{folder_name(label)}'))
+    training = {**options, 'randomness.seed': seed}
+    cfg = _merge(row, written, training)
+    run = Run(row, seed, training, cfg, folder, tuple(tests),
+              choose(row, written, cfg))
+    # Fail now, not after hours, if a value has no form on a command line.
+    run.command()
+    for test in tests:
+        test.command(row.config, folder)
+    return run
 
 
-def _runs_of(row: Row, work_dir: Path, options: Dict[str, Any],
-             seeds: Optional[Sequence[int]],
-             choose: Callable[[Row, Config, Config], Launch]) -> List[Run]:
-    cfg = Config.fromfile(row.config)
-    runs = []
-    for seed in row.seeds:
-        if seeds and seed not in seeds:
-            continue
-        folder = work_dir / file_name(row.name) / f'seed{seed}'
-        training = {**options, 'randomness.seed': seed}
-        tests = []
-        for label, own in row.tests.items():
-            testing = {**options, **own}
-            tests.append(
-                Test(label, testing, _merged(row, cfg, testing),
-                     folder / f'test_{file_name(label)}'))
-        merged = _merged(row, cfg, training)
-        run = Run(row, seed, training, merged, folder, tuple(tests),
-                  choose(row, cfg, merged))
-        # What has no form on a command line is refused before hours pass.
-        run.command()
-        for test in tests:
-            test.command(row.config, folder / 'checkpoint')
-        runs.append(run)
-    return runs
-
-
-def _merged(row: Row, cfg: Config, options: Dict[str, Any]) -> Config:
+def _merge(row: Row, cfg: Config, options: Dict[str, Any]) -> Config:
     merged = copy.deepcopy(cfg)
     try:
         merged.merge_from_dict(copy.deepcopy(options))
@@ -186,3 +162,32 @@ def _merged(row: Row, cfg: Config, options: Dict[str, Any]) -> Config:
         raise ValueError(f'row {row.name!r}: expected cfg_options that fit '
                          f'{row.config}, got {options} ({err})') from err
     return merged
+
+
+def _script(name: str) -> str:
+    """Return the path of ``tools/train.py`` or ``tools/test.py``."""
+    return os.path.relpath((SRPOSE_MIM / 'tools' / f'{name}.py').resolve())
+
+
+def _option_words(options: Dict[str, Any]) -> List[str]:
+    words = [f'{key}={_word(key, value)}' for key, value in options.items()]
+    return ['--cfg-options', *words] if words else []
+
+
+def _word(key: str, value: Any) -> str:
+    """Return a value as ``--cfg-options`` spells it."""
+    text = str(value)
+    if isinstance(value, (list, tuple)):
+        # MMEngine's parser keeps quotes and drops blanks.
+        text = text.replace("'", '').replace(' ', '')
+    try:
+        parsed = DictAction._parse_iterable(text)
+    except AssertionError:  # unbalanced brackets
+        parsed = None
+    if parsed != value or type(parsed) is not type(value):
+        raise ValueError(
+            f'expected {key} to be a number, word, None, list or tuple '
+            f'without blanks, which --cfg-options can express, got {value!r}; '
+            f'write {key}.KEY for the keys of a dict, and put other values '
+            'into the config')
+    return text

@@ -1,29 +1,37 @@
+"""Train and test the runs of a study that are not done."""
 import json
+import os
+import re
 import shlex
-import shutil
-import time
-from datetime import timedelta
-from functools import partial
+import subprocess
+import sys
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Union
+from typing import Any, Dict, List, Optional, Sequence, Union
 
-from srpose_mm.deploy.complexity import Complexity, complexity
+import torch
+from mmengine.runner import find_latest_checkpoint
+
+from lab.machine import describe_machine, software_versions
+from srpose_mm.apis import complexity
+from srpose_mm.console import get_logger
 
 from .data_check import check_data
-from .ledger import Ledger
-from .locks import locked
-from .machine import machine, study_versions
-from .plan import Run, Test, plan_runs
-from .processes import RunFailed, call
-from .report import write_report
+from .plan import Run, plan_runs
+from .report import read_results, result_key, write_report, write_results
 from .study_file import Study, read_study
-from .training import (
-    begun_otherwise,
-    is_foreign,
-    latest_checkpoint,
-    train,
-    training_seconds,
-)
+
+STAMP = re.compile(r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) - mmengine', re.M)
+# The summary that torchrun prints after the output of a failure.
+SUMMARY = re.compile(
+    r'^[^\n]*torch[./]distributed[./]elastic[./]multiprocessing.*',
+    re.M | re.S)
+LINES = 15  # of a log, in the message of a failure
+PATIENCE = 60  # seconds between a request to end and a kill; torchrun needs 30
+
+
+class RunFailed(Exception):
+    """A training or test that failed."""
 
 
 def run_study(path: Union[str, Path],
@@ -32,192 +40,182 @@ def run_study(path: Union[str, Path],
               rows: Optional[Sequence[str]] = None,
               seeds: Optional[Sequence[int]] = None,
               cfg_options: Optional[Dict[str, Any]] = None,
-              again: bool = False,
-              tell: Callable[[str], None] = lambda line: None,
               gpus: int = 1,
               accumulate: Optional[int] = None) -> List[str]:
-    """Train and test what a study lists and is not done yet.
+    """Train and test the runs of a study that are not done.
 
-    A run that is finished is not repeated, one that was killed goes on from
-    its last checkpoint. Several processes may work on one study.
+    A test is done if its ``metrics.json`` exists in ``work_dir``, and a
+    training if its last checkpoint does. A killed training resumes. On a CPU
+    each process has one thread, unless ``OMP_NUM_THREADS`` is set.
 
     Args:
         path: The study's file, see :func:`read_study`.
-        work_dir: Folder for the trainings.
-        results: JSON file of the results, beside which the report is
-            written; ``None`` takes ``results.json`` beside the study.
-        rows: Only the rows with these names.
-        seeds: Only these seeds.
-        cfg_options: For every training and test.
-        again: Forget what is there of ``rows``, which must be given, and run
-            them anew.
-        tell: Is told of each step in a line.
-        gpus: Processes of each training, see :func:`choose_launch`; tests
-            have one.
-        accumulate: Batches of each training step, likewise.
+        work_dir: Folder of all runs.
+        results: JSON file of the results, see :func:`report_study`.
+        rows: Names of the rows to run. ``None`` means all.
+        seeds: Seeds to run. ``None`` means all.
+        cfg_options: Options of every training and test.
+        gpus: Processes of a training, see :func:`choose_launch`.
+        accumulate: Batches of an optimizer step, see :func:`choose_launch`.
 
     Returns:
-        The runs that failed, as text.
+        The runs that failed, with the reasons.
 
     Raises:
-        FileNotFoundError: If the study or a config is not there.
-        ValueError: If the study, the options or the results do not fit, if
-            results or half-done trainings are of another config, or if data
-            are missing.
+        FileNotFoundError: If the study or a config does not exist.
+        ValueError: If the study, an option or the data is wrong.
     """
     study = read_study(path)
-    ledger = Ledger(results or study.path.parent / 'results.json')
+    results = Path(results or study.path.parent / 'results.json')
+    known = {result_key(record) for record in read_results(results)}
     runs = plan_runs(study, Path(work_dir), rows, seeds, cfg_options, gpus,
                      accumulate)
-    if again and not rows:
-        raise ValueError('study: expected names of rows to run again, got '
-                         'none; say which, after --rows')
-    known = ledger.by_key()
-    # Before anything is thrown away.
-    check_data(study, [
-        run for run in runs
-        if again or any(_key(run, test) not in known for test in run.tests)
-    ])
-    if again:
-        _forget(runs, ledger)
-    _check_digests(runs, ledger)
-    failed, busy, start = [], [], time.monotonic()
-    for number, run in enumerate(runs, 1):
-        tell_run = partial(_tell_run, tell, start,
-                           f'[{number}/{len(runs)}] {run}')
-        ended = _one_run(study, run, ledger, tell_run, wait=False)
-        if ended is None:
-            busy.append((run, tell_run))
-        elif not ended:
-            failed.append(str(run))
-    for run, tell_run in busy:
-        if not _one_run(study, run, ledger, tell_run, wait=True):
-            failed.append(str(run))
+    pending = [
+        run for run in runs if not all(
+            test.metrics_file.is_file() and
+            (run.row.name, run.seed, test.label) in known
+            for test in run.tests)
+    ]
+    check_data(study, pending)
+    logger, failed = get_logger(), []
+    for number, run in enumerate(pending, 1):
+        logger.info(f'[{number}/{len(pending)}] {run}, in {run.folder}')
+        try:
+            _train_and_test(run)
+            records = _records(study, run)
+        except RunFailed as err:
+            logger.error(f'{run} failed: {err}')
+            failed.append(f'{run}: {err}')
+            continue
+        write_results(results, records)
+        write_report(study, results)
     return failed
 
 
-def _tell_run(tell: Callable[[str], None], start: float, run: str,
-              line: str) -> None:
-    passed = timedelta(seconds=round(time.monotonic() - start))
-    tell(f'{run}, after {passed}: {line}')
+def _train_and_test(run: Run) -> None:
+    """Do what is not done of a run."""
+    todo = [test for test in run.tests if not test.metrics_file.is_file()]
+    if not todo:
+        return
+    try:
+        for cfg in (run.cfg, *(test.cfg for test in todo)):
+            complexity(cfg)
+    # A config may name any class, which may raise anything.
+    except Exception as err:
+        raise RunFailed(f'the model cannot be built: {err}') from err
+    _train(run)
+    for test in todo:
+        test.folder.mkdir(exist_ok=True)
+        _call(test.command(run.row.config, _last_checkpoint(run)),
+              test.folder / 'test.log')
 
 
-def _forget(runs: List[Run], ledger: Ledger) -> None:
-    for run in runs:
-        run.folder.mkdir(parents=True, exist_ok=True)
-        with locked(run.folder, wait=False) as lock:
-            if lock is None:
-                raise ValueError(f'study: expected nobody in {run.folder}, '
-                                 'got another process; wait or end it')
-            ledger.remove([_key(run, test) for test in run.tests])
-            shutil.rmtree(run.folder)
-
-
-def _check_digests(runs: List[Run], ledger: Ledger) -> None:
-    """Refuse to mix results of two configs under one name."""
-    known = ledger.by_key()
-    changed = {
-        run.row.name
-        for run in runs for test in run.tests
-        if _key(run, test) in known
-        and known[_key(run, test)]['digests'] != run.digests(test)
-    }
-    changed |= {run.row.name for run in runs if is_foreign(run)}
-    if changed:
-        names = ' '.join(shlex.quote(name) for name in sorted(changed))
-        raise ValueError(
-            'study: expected the configs and options of the results and '
-            f'trainings that are there, got others for {names}; undo the '
-            f'change, or run them anew with --again --rows {names}')
-    for run in runs:
-        begun = begun_otherwise(run)
-        if begun is not None:
-            raise ValueError(
-                f'study: expected {begun}, with which the training in '
-                f'{run.folder} was begun, got {run.launch}; end it as it was '
-                'begun, or run it anew with --again --rows '
-                f'{shlex.quote(run.row.name)}')
-
-
-def _one_run(study: Study, run: Run, ledger: Ledger,
-             tell: Callable[[str], None], wait: bool) -> Optional[bool]:
-    """Whether it ended well; ``None`` if another process does it."""
-    run.folder.mkdir(parents=True, exist_ok=True)
-    if wait:
-        tell('waiting for the process that does it')
-    with locked(run.folder, wait) as lock:
-        if lock is None:
-            tell('another process does it')
-            return None
-        known = ledger.by_key()
-        tests = [test for test in run.tests if _key(run, test) not in known]
-        if not tests:
-            tell('finished before')
-            return True
-        try:
-            _train_and_test(study, run, tests, ledger, tell, lock)
-        except RunFailed as err:
-            tell(f'failed, {err}')
-            return False
-    write_report(study, ledger)
-    return True
-
-
-def _train_and_test(study: Study, run: Run, tests: List[Test], ledger: Ledger,
-                    tell: Callable[[str], None], lock: int) -> None:
-    size = _check_models(run)
-    tell(f'training, see {run.folder / "train.log"}')
-    train(run, lock)
-    seconds = training_seconds(run.folder)
-    checkpoint = latest_checkpoint(run.folder)
-    for test in tests:
-        words = test.command(run.row.config, checkpoint)
-        metrics = _test(study, test, words, lock)
-        ledger.add(
+def _records(study: Study, run: Run) -> List[dict]:
+    """Return a record for each test of a run that is done."""
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    shared = dict(
+        training_seconds=_training_seconds(run.folder),
+        epochs=run.cfg.train_cfg.get('max_epochs'),
+        **complexity(run.cfg)._asdict(),
+        gpus=run.launch.gpus,
+        accumulate=run.launch.accumulate,
+        versions=software_versions(),
+        machine=describe_machine(device, int(_threads())))
+    records = []
+    for test in run.tests:
+        metrics = json.loads(test.metrics_file.read_text('utf-8'))
+        missing = set(study.metrics.values()) - set(metrics)
+        if missing:
+            raise RunFailed(f'expected {", ".join(sorted(missing))} in '
+                            f'{test.metrics_file}, got {", ".join(metrics)}; '
+                            f'correct metrics in {study.path}')
+        commands = [
+            run.command(),
+            test.command(run.row.config, _last_checkpoint(run))
+        ]
+        records.append(
             dict(
                 row=run.row.name,
                 seed=run.seed,
                 test=test.label,
                 metrics=metrics,
-                training_seconds=seconds,
-                epochs=run.cfg.train_cfg.get('max_epochs'),
-                **size._asdict(),
-                **run.launch.facts,
+                **shared,
                 commands=[
-                    shlex.join(['python', *command])
-                    for command in (run.command(), words)
-                ],
-                digests=run.digests(test),
-                versions=study_versions(),
-                machine=machine()))
-        figures = ', '.join(f'{column} {metrics[key]:.4g}'
-                            for column, key in study.metrics.items())
-        tell(f'{test.label}: {figures}')
+                    shlex.join(['python', *command]) for command in commands
+                ]))
+    return records
 
 
-def _check_models(run: Run) -> Complexity:
-    """Build each model before hours are spent on the training."""
-    try:
-        for test in run.tests:
-            complexity(test.cfg)
-        return complexity(run.cfg)
-    # Whatever the classes that a config names raise.
-    except Exception as err:
-        raise RunFailed(f'its model cannot be built: {err}') from err
+def _train(run: Run) -> None:
+    """Train or resume, unless the checkpoint of the last epoch exists."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    epochs = run.cfg.train_cfg.get('max_epochs')
+    if _last_checkpoint(run).name == f'epoch_{epochs}.pth':
+        return
+    # Without a checkpoint, --resume would ignore the config's load_from.
+    resume = any(run.folder.glob('*.pth'))
+    _call(run.command(resume), run.folder / 'train.log')
+    if not _last_checkpoint(run).is_file():
+        raise RunFailed(f'the training wrote no checkpoint to {run.folder}; '
+                        'its config needs a CheckpointHook that saves at '
+                        'the end')
 
 
-def _test(study: Study, test: Test, words: List[str], lock: int) -> dict:
-    test.folder.mkdir(exist_ok=True)
-    test.metrics_file.unlink(missing_ok=True)
-    call(words, test.folder / 'test.log', lock)
-    metrics = json.loads(test.metrics_file.read_text('utf-8'))
-    missing = set(study.metrics.values()) - set(metrics)
-    if missing:
-        raise RunFailed(
-            f'expected the test to give {", ".join(sorted(missing))}, got '
-            f'{", ".join(metrics)}; correct metrics in {study.path}')
-    return metrics
+def _last_checkpoint(run: Run) -> Path:
+    latest = find_latest_checkpoint(str(run.folder))
+    # MMEngine records a path of the machine that trained.
+    return run.folder / Path(latest or 'no_checkpoint').name
 
 
-def _key(run: Run, test: Test):
-    return run.row.name, run.seed, test.label
+def _training_seconds(folder: Path) -> float:
+    """Sum up the times of a training and its resumptions from their logs."""
+    seconds = 0.
+    for log in folder.glob('*/*.log'):
+        # The logs of tests are one folder deeper.
+        if log.stem == log.parent.name:
+            times = [datetime.strptime(stamp, '%Y/%m/%d %H:%M:%S')
+                     for stamp in STAMP.findall(
+                         log.read_text('utf-8', 'replace'))]
+            if times:
+                seconds += (times[-1] - times[0]).total_seconds()
+    return seconds
+
+
+def _threads() -> str:
+    """Return the threads of a process on a CPU."""
+    return os.environ.get('OMP_NUM_THREADS') or '1'
+
+
+def _call(words: List[str], log: Path) -> None:
+    """Run a Python script in a process that ends with this one.
+
+    Args:
+        words: The script and its arguments.
+        log: File to which the output is appended.
+
+    Raises:
+        RunFailed: If the script fails. The message ends with its last lines.
+    """
+    env = dict(os.environ)
+    if not torch.cuda.is_available():
+        env['OMP_NUM_THREADS'] = _threads()
+    with log.open('ab') as stream:
+        start = stream.tell()
+        process = subprocess.Popen(
+            [sys.executable, *words], stdin=subprocess.DEVNULL, stdout=stream,
+            stderr=subprocess.STDOUT, env=env)
+        try:
+            code = process.wait()
+        finally:
+            process.terminate()
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+    if code:
+        text = log.read_bytes()[start:].decode('utf-8', 'replace')
+        lines = SUMMARY.sub('', text).splitlines()[-LINES:]
+        script = next(word for word in words if word.endswith('.py'))
+        raise RunFailed(f'{script} ended with code {code}; the end of '
+                        f'{log}:\n' + '\n'.join(lines))

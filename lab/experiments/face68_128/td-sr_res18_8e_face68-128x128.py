@@ -3,17 +3,19 @@ _base_ = ['../face68/td-sr_res18_8e_face68-64x64.py']
 
 # codec settings
 size = (128, 128)
-codec = dict(input_size=size, sigma=8)
+codec = _base_.codec
+codec.update(input_size=size, sigma=8)
 
 # model settings
 model = dict(head=dict(decoder=codec))
 
 # pipelines
+affine = dict(type='TopdownAffine', input_size=size)
 train_pipeline = _base_.train_pipeline
-train_pipeline[4].update(input_size=size)
-train_pipeline[-2].encoder.update(codec)
+train_pipeline[-3] = affine
+train_pipeline[-2] = dict(type='GenerateTarget', encoder=codec)
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_pipeline = _base_.val_pipeline
-val_pipeline[2].update(input_size=size)
+val_pipeline[-2] = affine
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 test_dataloader = val_dataloader

@@ -2,12 +2,16 @@
 _base_ = ['ae-sr_res18_8e_toy-192x192.py']
 
 # codec settings, sigma in the same proportion to the input
-codec = dict(heatmap_size=(48, 48), sigma=0.75)
+codec = _base_.codec
+codec.update(heatmap_size=(48, 48), sigma=0.75)
 
 # model settings
 model = dict(head=dict(upscale_factor=1, decoder=codec))
 
 # pipelines
 train_pipeline = _base_.train_pipeline
-train_pipeline[3].encoder.update(codec)
+for step in train_pipeline:
+    if 'encoder' in step:
+        step.update(encoder=codec)
+del step
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -35,7 +35,8 @@ auto_scale_lr = dict(base_batch_size=8)
 
 # codec settings
 input_size = (192, 192)
-codec = dict(input_size=input_size, heatmap_size=input_size, sigma=3)
+codec = _base_.codec
+codec.update(input_size=input_size, heatmap_size=input_size, sigma=3)
 
 # model settings
 model = dict(
@@ -49,10 +50,13 @@ model = dict(
 
 # pipelines
 train_pipeline = _base_.train_pipeline
-train_pipeline[1].update(input_size=input_size)
-train_pipeline[3].encoder.update(codec)
 val_pipeline = _base_.val_pipeline
-val_pipeline[1].update(input_size=input_size)
+for step in [*train_pipeline, *val_pipeline]:
+    if 'input_size' in step:
+        step.update(input_size=input_size)
+    if 'encoder' in step:
+        step.update(encoder=codec)
+del step
 
 # data loaders
 data_root = 'data/toy_coco/'

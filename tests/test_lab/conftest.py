@@ -1,13 +1,12 @@
-"""A study of two rows whose trainings and tests are faked."""
-from pathlib import Path
-
+"""A study of two rows whose trainings and tests are imitated."""
 import pytest
 from matplotlib.figure import Figure
 
-from lab.study import run_study
+from lab.study import read_results, run_study
 from srpose_mm.apis import Complexity
 
-FAKE = Path(__file__).with_name('fake_tool.py')
+from ..support import fake_study_tool
+
 STUDY = """
 title = 'Two rows'
 plain = {'model.head.decoder.refine': 'none', 'fake.add': -0.125}
@@ -21,7 +20,7 @@ metrics = {'AP': 'coco/AP', 'AR': 'AR'}
 headline = 'AP'
 """
 CONFIG = """
-train_cfg = dict(max_epochs=5)
+train_cfg = dict(max_epochs=4)
 pipeline = [dict(type='LoadImage')]
 model = dict(type='Nonsense', head=dict(
     decoder=dict(refine='dark', input_size=(64, 64))))
@@ -30,7 +29,7 @@ fake = dict()
 
 
 class FakeStudy:
-    """A study in a folder which is the working directory."""
+    """A study in a folder, which is the working directory."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -38,21 +37,25 @@ class FakeStudy:
         self.file.write_text(STUDY)
         for name in ('first.py', 'second.py'):
             (folder / name).write_text(CONFIG)
-        self.told = []
 
     def run(self, **kwargs):
-        """Names of the runs that failed."""
-        kwargs.setdefault('tell', self.told.append)
+        """Return the runs that failed."""
         return run_study('study.py', 'work', **kwargs)
 
+    def results(self):
+        """Return the records by row, seed and test."""
+        return {(record['row'], record['seed'], record['test']): record
+                for record in read_results('results.json')}
+
     def calls(self):
-        """The processes since the last look."""
+        """Return the calls of the tool since the last call of this method."""
         file = self.folder / 'calls.txt'
         lines = file.read_text().splitlines() if file.is_file() else []
         file.unlink(missing_ok=True)
         return lines
 
     def edit(self, name, old, new):
+        """Replace text that must exist in a file."""
         text = (self.folder / name).read_text()
         assert old in text
         (self.folder / name).write_text(text.replace(old, new))
@@ -60,12 +63,13 @@ class FakeStudy:
 
 @pytest.fixture
 def fake(tmp_path, monkeypatch):
+    """A :class:`FakeStudy` without pictures, which need most of the time."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr('lab.study.plan.script',
-                        lambda name: str(FAKE))
+    monkeypatch.delenv('OMP_NUM_THREADS', raising=False)
+    monkeypatch.setattr('lab.study.plan._script',
+                        lambda name: fake_study_tool.__file__)
     monkeypatch.setattr('lab.study.runs.complexity',
                         lambda cfg: Complexity(2e6, 1e6, 0.5))
-    # A report after each run: the picture takes longest.
-    monkeypatch.setattr('lab.study.report.draw_study',
-                        lambda study, lines: Figure())
+    monkeypatch.setattr('lab.study.report.draw_results',
+                        lambda study, frame: Figure())
     return FakeStudy(tmp_path)

@@ -1,18 +1,19 @@
-"""In the place of tools/train.py and tools/test.py: plain Python, quick.
+"""Imitate tools/train.py and tools/test.py in plain Python, for speed.
 
-It takes their command lines and writes what they write, and one line into
-``calls.txt`` of the working directory each time it is called. Options that
-start with ``fake.`` steer it.
+The script accepts their command lines, writes the files that they write, and
+appends a line to ``calls.txt`` of the working directory. Options that start
+with ``fake.`` control it.
 """
 import argparse
 import json
+import os
 import sys
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
 EPOCHS = 4
-SECONDS = 90  # that an epoch is said to take
+SECONDS = 90  # of an epoch, in the log
 
 
 def value(options, key, default):
@@ -31,6 +32,7 @@ def train(args, folder):
     log.mkdir()
     for epoch in range(begin, EPOCHS):
         if epoch == value(args.cfg_options, 'fake.hold_at', -1):
+            Path('pid').write_text(str(os.getpid()))
             while not Path('go').exists():
                 time.sleep(0.02)
         if epoch == value(args.cfg_options, 'fake.fail_at', -1):

@@ -1,2 +1,2 @@
-# The data of experiments/face68.
+# The data of lab/experiments/face68.
 _base_ = ['../face68/td-hm_res18_8e_face68-64x64.py']

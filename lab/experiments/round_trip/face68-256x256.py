@@ -1,4 +1,4 @@
-# The faces of experiments/face68 at the input size of MMPose's configs.
+# The faces of lab/experiments/face68 at the input size of MMPose's configs.
 _base_ = ['../face68/td-hm_res18_8e_face68-64x64.py']
 
 # codec settings
