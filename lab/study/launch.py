@@ -1,5 +1,5 @@
 """Choose the processes of a training so that its batch is the recipe's."""
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, NamedTuple, Optional
 
 import torch
 from mmengine.config import Config
@@ -27,19 +27,6 @@ class Launch(NamedTuple):
     gpus: int = 1
     accumulate: int = 1
     options: Dict[str, Any] = {}
-
-    @property
-    def launcher(self) -> List[str]:
-        """Return the words between ``python`` and the script."""
-        if self.gpus == 1:
-            return []
-        return ['-m', 'torch.distributed.run', '--standalone',
-                '--nproc_per_node', str(self.gpus)]
-
-    @property
-    def arguments(self) -> List[str]:
-        """Return the words for the script."""
-        return [] if self.gpus == 1 else ['--launcher', 'pytorch']
 
 
 def choose_launch(study: Study, gpus: int, accumulate: Optional[int],
@@ -83,27 +70,19 @@ def choose_launch(study: Study, gpus: int, accumulate: Optional[int],
             f'batches to be the {wanted} of the recipe, got {gpus} x {batch} '
             f'x {accumulate or 1}; use {remedy}, or another --gpus or '
             'train_dataloader.batch_size')
-    return Launch(gpus, needed, accumulation_options(row, cfg, needed))
+    options = _accumulation_options(row, cfg, needed) if needed > 1 else {}
+    return Launch(gpus, needed, options)
 
 
-def accumulation_options(row: Row, cfg: Config,
-                         accumulate: int) -> Dict[str, Any]:
+def _accumulation_options(row: Row, cfg: Config,
+                          accumulate: int) -> Dict[str, Any]:
     """Return the ``cfg_options`` that accumulate batches.
 
     MMEngine divides each loss by the number of batches and steps the
     optimizer after the last of them, but its schedulers count batches.
     Schedulers by iterations are therefore lengthened.
-
-    Args:
-        row: The row to train.
-        cfg: Its config with all options.
-        accumulate: Batches of an optimizer step.
-
-    Raises:
-        ValueError: If the config counts iterations in another way.
     """
-    if accumulate == 1:
-        return {}
+    options = {'optim_wrapper.accumulative_counts': accumulate}
     hooks = [type_name(hook) for hook in cfg.get('custom_hooks') or ()]
     obstacles = {
         'max_iters': 'max_epochs' not in cfg.train_cfg,
@@ -113,28 +92,22 @@ def accumulation_options(row: Row, cfg: Config,
         cfg.get('auto_scale_lr', {}).get('enable', False),
         'an EMAHook, which averages after each batch': 'EMAHook' in hooks,
     }
+    schedulers = cfg.get('param_scheduler') or []
+    if isinstance(schedulers, dict):
+        schedulers = {'param_scheduler': schedulers}
+    else:
+        schedulers = {f'param_scheduler.{index}': scheduler
+                      for index, scheduler in enumerate(schedulers)}
+    for name, scheduler in schedulers.items():
+        if not scheduler.get('by_epoch', True):
+            kind = type_name(scheduler)
+            obstacles[f'{kind} by iterations'] = kind not in SCALABLE
+            options.update({f'{name}.{key}': _times(scheduler[key], accumulate)
+                            for key in LENGTHS if scheduler.get(key)})
     for obstacle, present in obstacles.items():
         if present:
             raise ValueError(f'row {row.name!r}: expected a plain training by '
                              f'epochs to accumulate batches, got {obstacle}')
-    options = {'optim_wrapper.accumulative_counts': accumulate}
-    schedulers = cfg.get('param_scheduler') or []
-    if isinstance(schedulers, dict):
-        named = {'param_scheduler': schedulers}
-    else:
-        named = {f'param_scheduler.{index}': scheduler
-                 for index, scheduler in enumerate(schedulers)}
-    for name, scheduler in named.items():
-        if scheduler.get('by_epoch', True):
-            continue
-        if type_name(scheduler) not in SCALABLE:
-            raise ValueError(
-                f'row {row.name!r}: expected schedulers by epochs or of '
-                f'{", ".join(SCALABLE)} to accumulate batches, got '
-                f'{type_name(scheduler)} by iterations')
-        for key in LENGTHS:
-            if scheduler.get(key):
-                options[f'{name}.{key}'] = _times(scheduler[key], accumulate)
     return options
 
 

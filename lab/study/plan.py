@@ -79,11 +79,15 @@ class Run(NamedTuple):
 
     def command(self, resume: bool = False) -> List[str]:
         """Return the words after ``python``, relative to this process."""
+        launcher, arguments = [], []
+        if self.launch.gpus > 1:
+            launcher = ['-m', 'torch.distributed.run', '--standalone',
+                        '--nproc_per_node', str(self.launch.gpus)]
+            arguments = ['--launcher', 'pytorch']
         return [
-            *self.launch.launcher, _script('train'),
-            os.path.relpath(self.row.config), *(['--resume'] * resume),
-            '--work-dir', os.path.relpath(self.folder),
-            *self.launch.arguments,
+            *launcher, _script('train'), os.path.relpath(self.row.config),
+            *(['--resume'] if resume else []), '--work-dir',
+            os.path.relpath(self.folder), *arguments,
             *_option_words({**self.options, **self.launch.options})
         ]
 

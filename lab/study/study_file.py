@@ -8,10 +8,7 @@ from mmengine.config import Config
 
 from srpose_mm.configs import MMPOSE_MIM, locate_config
 
-REQUIRED = ('title', 'rows', 'metrics', 'headline')
-OPTIONAL = dict(lower_is_better=False, cfg_options={}, gpus=None, data={})
-FACTS = ('images', 'annotations', 'source')
-ROW = ('name', 'config', 'seeds', 'tests')
+FACTS = {'images', 'annotations', 'source'}
 
 
 class Row(NamedTuple):
@@ -53,10 +50,10 @@ class Study(NamedTuple):
     rows: Tuple[Row, ...]
     metrics: Dict[str, str]
     headline: str
-    lower_is_better: bool
-    cfg_options: Dict[str, Any]
-    gpus: Optional[int]
-    data: Dict[str, dict]
+    lower_is_better: bool = False
+    cfg_options: Dict[str, Any] = {}
+    gpus: Optional[int] = None
+    data: Dict[str, dict] = {}
 
 
 def read_study(path: Union[str, Path]) -> Study:
@@ -74,18 +71,24 @@ def read_study(path: Union[str, Path]) -> Study:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(
-            f'expected the file of a study, got {str(path)!r}, which does '
-            'not exist')
+        raise FileNotFoundError(f'expected the file of a study, got '
+                                f'{str(path)!r}, which does not exist')
     cfg = Config.fromfile(path).to_dict()
-    _check_keys(path, cfg)
-    rows = tuple(
-        _read_row(path, index, row) for index, row in enumerate(cfg['rows']))
-    _check_names(str(path), 'rows', [row.name for row in rows])
-    optional = {key: cfg.get(key, OPTIONAL[key]) for key in OPTIONAL}
-    _check_optional(path, **optional)
-    return Study(path, cfg['title'], rows, cfg['metrics'], cfg['headline'],
-                 **optional)
+    for key in ('title', 'rows', 'metrics', 'headline'):
+        _expect(path, key in cfg, key, sorted(cfg))
+    known = Study._fields[1:]
+    # A study may define helpers of its own, but not misspell a key.
+    for key in set(cfg) - set(known):
+        close = get_close_matches(key, known, n=1, cutoff=0.8)
+        _expect(path, not close, f'the key {"".join(close)}', key)
+    rows = cfg['rows']
+    _expect(path, isinstance(rows, (list, tuple)) and rows,
+            'rows to be a list of dicts', rows)
+    study = Study(path, **{key: cfg[key] for key in known if key in cfg})
+    _check_values(study)
+    rows = tuple(_read_row(path, row) for row in rows)
+    _expect_folders(path, 'rows', [row.name for row in rows])
+    return study._replace(rows=rows)
 
 
 def folder_name(name: str) -> str:
@@ -93,69 +96,49 @@ def folder_name(name: str) -> str:
     return re.sub(r'[^\w.-]+', '_', name)
 
 
-def _check_keys(path: Path, cfg: dict) -> None:
-    missing = [key for key in REQUIRED if key not in cfg]
-    if missing:
-        raise ValueError(f'{path}: expected {", ".join(REQUIRED)}, got no '
-                         f'{", ".join(missing)}')
-    known = [*REQUIRED, *OPTIONAL]
-    # A study may define helpers of its own, but not misspell a key.
-    for key in set(cfg) - set(known):
-        close = get_close_matches(key, known, n=1, cutoff=0.8)
-        if close:
-            raise ValueError(f'{path}: expected {close[0]}, got {key}; '
-                             'correct or rename it')
-    if not isinstance(cfg['rows'], (list, tuple)) or not cfg['rows']:
-        raise ValueError(f'{path}: expected rows to be a list of dicts, got '
-                         f'{cfg["rows"]!r}')
-    metrics = cfg['metrics']
-    if not isinstance(metrics, dict) or cfg['headline'] not in metrics:
-        raise ValueError(
-            f'{path}: expected metrics to map columns to names of metrics '
-            f'and headline to be a column, got {metrics!r} and '
-            f'{cfg["headline"]!r}')
+def _expect(where: object, condition: object, expected: str,
+            given: object) -> None:
+    if not condition:
+        raise ValueError(f'{where}: expected {expected}, got {given!r}')
 
 
-def _check_optional(path: Path, gpus: Any, data: Any, **_: Any) -> None:
-    if gpus is not None and (type(gpus) is not int or gpus < 1):
-        raise ValueError(f'{path}: expected gpus to be a number of GPUs, got '
-                         f'{gpus!r}')
-    if not isinstance(data, dict) or not all(
-            isinstance(facts, dict) and set(facts) <= set(FACTS)
-            for facts in data.values()):
-        raise ValueError(f'{path}: expected data to map names of files and '
-                         f'folders to dicts of {", ".join(FACTS)}, got '
-                         f'{data!r}')
+def _expect_folders(where: object, kind: str, names: Sequence[str]) -> None:
+    folders = {folder_name(name) for name in names}
+    _expect(where, len(folders) == len(names),
+            f'names of {kind} that differ in letters or digits', names)
 
 
-def _read_row(path: Path, index: int, row: dict) -> Row:
-    if not isinstance(row, dict) or set(row) != set(ROW):
-        raise ValueError(f'{path}: expected rows[{index}] to be a dict with '
-                         f'{", ".join(ROW)}, got {row!r}')
+def _check_values(study: Study) -> None:
+    path, metrics, data = study.path, study.metrics, study.data
+    _expect(path, isinstance(metrics, dict),
+            'metrics to map columns to names of metrics', metrics)
+    _expect(path, study.headline in metrics,
+            f'headline to be one of {", ".join(metrics)}', study.headline)
+    _expect(path, study.gpus is None
+            or (type(study.gpus) is int and study.gpus > 0),
+            'gpus to be a number of GPUs', study.gpus)
+    _expect(path, isinstance(data, dict)
+            and all(isinstance(facts, dict) and set(facts) <= FACTS
+                    for facts in data.values()),
+            'data to map names of files and folders to dicts of '
+            f'{", ".join(sorted(FACTS))}', data)
+
+
+def _read_row(path: Path, row: dict) -> Row:
+    _expect(path, isinstance(row, dict) and set(row) == set(Row._fields),
+            f'each row to be a dict of {", ".join(Row._fields)}', row)
     where = f'{path}: row {row["name"]!r}'
     seeds, tests = row['seeds'], row['tests']
-    if (not isinstance(seeds, (list, tuple)) or not seeds
-            or not all(type(seed) is int and seed >= 0 for seed in seeds)
-            or len(set(seeds)) < len(seeds)):
-        raise ValueError(f'{where}: expected seeds to be different integers '
-                         f'of at least 0, e.g. (0, 1), got {seeds!r}')
-    if (not isinstance(tests, dict) or not tests
-            or not all(isinstance(test, dict) for test in tests.values())):
-        raise ValueError(f'{where}: expected tests to map labels to '
-                         f'cfg_options, e.g. {{"shift": {{}}}}, got {tests!r}')
-    _check_names(where, 'tests', list(tests))
-    config = _find_config(path, row['config'], where)
-    return Row(row['name'], config, tuple(seeds), tests)
-
-
-def _check_names(where: str, kind: str, names: Sequence[str]) -> None:
-    """Refuse names that would share a folder."""
-    folders = [folder_name(name) for name in names]
-    double = sorted({name for name, folder in zip(names, folders)
-                     if folders.count(folder) > 1})
-    if double:
-        raise ValueError(f'{where}: expected names of {kind} that differ in '
-                         f'letters or digits, got {double}')
+    _expect(where, isinstance(seeds, (list, tuple)) and seeds
+            and all(type(seed) is int and seed >= 0 for seed in seeds)
+            and len(set(seeds)) == len(seeds),
+            'seeds to be different integers of at least 0, e.g. (0, 1)', seeds)
+    _expect(where, isinstance(tests, dict) and tests
+            and all(isinstance(test, dict) for test in tests.values()),
+            'tests to map labels to cfg_options, e.g. {"shift": {}}', tests)
+    _expect_folders(where, 'tests', list(tests))
+    return Row(row['name'], _find_config(path, row['config'], where),
+               tuple(seeds), tests)
 
 
 def _find_config(study: Path, config: str, where: str) -> Path:
@@ -163,15 +146,9 @@ def _find_config(study: Path, config: str, where: str) -> Path:
     if beside.is_file():
         return beside
     try:
-        location = locate_config(config)
+        package, _, name = locate_config(config).rpartition('::')
     except FileNotFoundError as err:
         raise FileNotFoundError(f'{where}: {err}') from err
-    package, _, name = location.rpartition('::')
-    if package not in ('', 'mmpose'):
-        raise ValueError(f'{where}: expected a file, or a config of MMPose '
-                         f'or srpose_mm, got {config!r}')
-    path = MMPOSE_MIM / 'configs' / name if package else Path(location)
-    if not path.is_file():
-        raise FileNotFoundError(f'{where}: expected a config, got {config!r}, '
-                                'which MMPose does not have')
-    return path
+    _expect(where, package in ('', 'mmpose'),
+            'a file, or a config of MMPose or srpose_mm', config)
+    return MMPOSE_MIM / 'configs' / name if package else Path(name)
