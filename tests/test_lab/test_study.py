@@ -211,7 +211,8 @@ def test_main_prints_the_table(fake, capsys):
 @pytest.mark.parametrize('words, message', [
     (['study.py', '--work-dir', 'work', '--cfg-options', 'fake.fail_at=0'],
      '^study: 3 runs failed; the first: first row, seed 0: '),
-    (['nothing.py', '--work-dir', 'work'], '^study: expected the file of a study'),
+    (['nothing.py', '--work-dir', 'work'],
+     '^study: expected the file of a study'),
     (['study.py'], '^2$'),
 ])
 def test_main_fails_with_a_sentence(fake, words, message):
