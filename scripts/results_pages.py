@@ -1,7 +1,7 @@
 """Write the results page of each family, and measured tables into the manual.
 
-The numbers live in the metafiles and in what the studies and the benchmark
-wrote. Run by ``make results``.
+The numbers are those of the metafiles and of the tables that the studies and
+the benchmark wrote. ``make results`` runs this script.
 """
 import argparse
 import re
@@ -25,8 +25,8 @@ The coarse-to-fine SRPose neck with an SR block on each of its levels.
 }
 
 PAGES = [ROOT / 'docs' / name for name in ('results.md', 'benchmark.md')]
-# Where a table goes: <!-- PATH of it -->, what stands there now, <!-- end -->.
-PLACE = re.compile(r'(<!-- ((?:experiments|docs)/\S+) -->\n).*?(<!-- end -->)',
+# The place of a table: <!-- PATH -->, the old table, <!-- end -->.
+PLACE = re.compile(r'(<!-- ((?:lab/experiments|docs)/\S+) -->\n).*?(<!-- end -->)',
                    flags=re.DOTALL)
 
 NOTE = """
@@ -42,7 +42,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument(
-        '--check', action='store_true', help='only say whether they are new')
+        '--check', action='store_true', help='fail if a page is out of date')
     args = parser.parse_args(argv)
     stale = []
     for path, page in pages().items():
@@ -51,12 +51,12 @@ def main(argv=None):
         elif not args.check:
             path.write_text(page, 'utf-8')
     if stale:
-        sys.exit(f'{", ".join(stale)} is not what the metafiles and studies '
-                 'say; run `make results`')
+        sys.exit(f'{", ".join(stale)} differs from the metafiles or the '
+                 'measured tables; run `make results`')
 
 
 def pages():
-    """Path to text of each page."""
+    """Return the text of each page by its path."""
     index = yaml.safe_load((ROOT / 'model-index.yml').read_text())
     texts = {}
     for name in index['Import']:
@@ -72,20 +72,20 @@ def pages():
 
 
 def with_tables(page):
-    """A page with the tables that it names."""
+    """Return a page with the tables that it names."""
 
     def fill(match):
         start, name, end = match.groups()
         title, _, table = (ROOT / name).read_text('utf-8').partition('\n\n')
         if not title.startswith('# '):
-            raise ValueError(f'{name}: expected a title first, got {title!r}')
+            raise ValueError(f'{name}: expected a title in the first line, got {title!r}')
         return f'{start}{table}{end}'
 
     return PLACE.sub(fill, page)
 
 
 def table(models, family):
-    """The models of one metafile as a section with a table."""
+    """Return the models of a metafile as a section with a table."""
     columns = []
     for model in models:
         columns += [metric for metric in metrics(model)
