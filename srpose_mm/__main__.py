@@ -1,49 +1,87 @@
-"""Show the environment, what is registered and what is missing.
+"""Print the environment and what is missing, and run a small model.
 
 Example:
     python -m srpose_mm
 """
 import argparse
 import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Dict, List
 
 import torch
+from mmengine.utils.dl_utils import collect_env
+from mmpose import registry
+from mmpose.apis import init_model
 
-from .environment import (
-    OPTIONAL,
-    is_installed,
-    registered_classes,
-    versions,
-)
+from .configs import SRPOSE_MIM, load_config
+from .environment import is_installed
 from .version import __version__
 
+PACKAGES = ('numpy', 'mmcv', 'mmdet', 'mmpose', 'xtcocotools')
+REGISTRIES = ('KEYPOINT_CODECS', 'MODELS', 'TRANSFORMS', 'HOOKS')
+# Purpose of each optional module.
+OPTIONAL = {
+    'mmcv._ext': 'compiled operators of mmcv, which mmcv-lite lacks',
+    'mmdet': 'a detector for predict, HRFormer and other backbones',
+    'mim': 'the commands mim train, mim test and mim run',
+    'onnx': 'export --format onnx',
+    'onnxruntime': 'export --format onnx, to check the file',
+    'tensorboard': 'training curves in TensorBoard',
+    'mmpretrain': 'ViT and other backbones of MMPretrain'
+}
 
-def report() -> str:
-    """Environment, registered classes and missing packages, as text."""
-    device = 'none, CPU only'
-    if torch.cuda.is_available():
-        device = torch.cuda.get_device_name()
-    lines = [f'srpose_mm {__version__}', '', 'Environment']
-    rows = {**versions(), 'GPU': device}
-    lines += [f'  {name:<18} {value}' for name, value in rows.items()]
-    lines += ['', 'Registered']
-    for registry, names in registered_classes().items():
-        lines += [f'  {registry:<18} {", ".join(names)}']
-    missing = {
-        name: purpose
-        for name, purpose in OPTIONAL.items() if not is_installed(name)
+
+def environment_report() -> str:
+    """Return versions, registered classes and missing packages as text."""
+    rows = collect_env()
+    rows.pop('PyTorch compiling details')
+    rows.update((name, _version(name)) for name in PACKAGES)
+    missing = {k: v for k, v in OPTIONAL.items() if not is_installed(k)}
+    parts = {
+        f'srpose_mm {__version__}': rows,
+        'Registered': {k: ', '.join(v) for k, v in registered().items()},
+        'Missing' if missing else 'Nothing is missing': missing
     }
-    lines += ['', 'Missing' if missing else 'Nothing is missing']
-    lines += [f'  {name:<18} {purpose}' for name, purpose in missing.items()]
-    return '\n'.join(lines)
+    return '\n\n'.join(
+        '\n'.join([title, *(f'  {k:<18} {v}' for k, v in part.items())])
+        for title, part in parts.items())
+
+
+def registered() -> Dict[str, List[str]]:
+    """Return the names of this package's classes by registry."""
+    return {
+        name: sorted(
+            key for key, entry in getattr(registry, name).module_dict.items()
+            if entry.__module__.startswith('srpose_mm.'))
+        for name in REGISTRIES
+    }
+
+
+def run_demo_model() -> str:
+    """Build the demo's model, run it and return a sentence about it."""
+    path, = (SRPOSE_MIM / 'configs' / 'demo').glob('*.py')
+    cfg = load_config(path)
+    width, height = cfg.codec.input_size
+    model = init_model(cfg, device='cpu')
+    with torch.no_grad():
+        heatmaps = model(torch.zeros(1, 3, height, width), None)
+    return f'{path.stem} runs, its heatmaps have shape {tuple(heatmaps.shape)}'
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(
+    """Run the command-line tool."""
+    argparse.ArgumentParser(
         prog='python -m srpose_mm',
         description=__doc__,
-        formatter_class=argparse.RawTextHelpFormatter)
-    parser.parse_args(argv)
-    sys.stdout.write(report() + '\n')
+        formatter_class=argparse.RawTextHelpFormatter).parse_args(argv)
+    sys.stdout.write(f'{environment_report()}\n\n{run_demo_model()}\n')
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return 'not installed'
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Parameters and GFLOPs of models as they are deployed, beside the paper's.
+"""Count parameters and GFLOPs of models in their deployed form.
 
 Example:
     mim run srpose_mm complexity CONFIG [CONFIG ...]
@@ -6,11 +6,13 @@ Example:
 """
 import argparse
 import sys
+from pathlib import Path
 
 from mmengine import dump
-from mmengine.logging import MMLogger
+from tabulate import tabulate
 
-from srpose_mm.deploy.complexity import complexity_report, format_report
+from srpose_mm.apis import measure_complexity
+from srpose_mm.console import get_logger, one_line_errors, progress
 
 
 def parse_args(argv=None):
@@ -20,25 +22,41 @@ def parse_args(argv=None):
         'configs',
         nargs='+',
         metavar='config',
-        help='a file, PACKAGE::PATH or a name, of srpose_mm or MMPose')
+        help='a file, PACKAGE::PATH or a name of srpose_mm or MMPose')
     parser.add_argument(
         '--input-size',
         nargs=2,
         type=int,
         metavar=('W', 'H'),
-        help='in px; default: that of the config\'s codec')
+        help='image size in px; default: the codec\'s')
     parser.add_argument('--out', help='JSON file for the exact numbers')
     return parser.parse_args(argv)
 
 
+def format_rows(rows):
+    """Return the numbers of several models as a table in Markdown."""
+    return tabulate(
+        [[
+            row['config'], f'{row["backbone_params"] / 1e6:.2f}',
+            f'{row["other_params"] / 1e6:.2f}', f'{row["gflops"]:.2f}'
+        ] for row in rows],
+        headers=['config', 'backbone M', 'other M', 'GFLOPs'],
+        tablefmt='github',
+        disable_numparse=True,
+        colalign=['left', 'right', 'right', 'right'])
+
+
 def main(argv=None):
     args = parse_args(argv)
-    report = complexity_report(args.configs, args.input_size)
-    sys.stdout.write(format_report(report) + '\n')
+    rows = []
+    with one_line_errors('complexity'):
+        for config in progress(args.configs, 'Counting'):
+            found = measure_complexity(config, args.input_size)
+            rows.append(dict(config=Path(config).stem, **found._asdict()))
+    sys.stdout.write(format_rows(rows) + '\n')
     if args.out:
-        dump(report, args.out, file_format='json', indent=2)
-        logger = MMLogger.get_instance('srpose_mm', logger_name='srpose_mm')
-        logger.info(f'written to {args.out}')
+        dump(rows, args.out, file_format='json', indent=2)
+        get_logger().info(f'written to {args.out}')
 
 
 if __name__ == '__main__':

@@ -13,7 +13,7 @@ import torch
 from mmengine.runner import find_latest_checkpoint
 
 from lab.machine import describe_machine, software_versions
-from srpose_mm.apis import complexity
+from srpose_mm.apis import measure_complexity
 from srpose_mm.console import get_logger
 
 from .data_check import check_data
@@ -99,7 +99,7 @@ def _train_and_test(run: Run) -> None:
         return
     try:
         for cfg in (run.cfg, *(test.cfg for test in todo)):
-            complexity(cfg)
+            measure_complexity(cfg)
     # A config may name any class, which may raise anything.
     except Exception as err:
         raise RunFailed(f'the model cannot be built: {err}') from err
@@ -116,7 +116,7 @@ def _records(study: Study, run: Run) -> List[dict]:
     shared = dict(
         training_seconds=_training_seconds(run.folder),
         epochs=run.cfg.train_cfg.get('max_epochs'),
-        **complexity(run.cfg)._asdict(),
+        **measure_complexity(run.cfg)._asdict(),
         gpus=run.launch.gpus,
         accumulate=run.launch.accumulate,
         versions=software_versions(),

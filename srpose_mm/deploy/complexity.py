@@ -1,228 +1,135 @@
+"""Count the parameters and operations of a model in its deployed form."""
 import copy
-from pathlib import Path
-from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
-from tabulate import tabulate
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..configs import ConfigLike, load_config, type_name
+from ..configs import ConfigLike, init_scope, input_channels, load_config
 
-Size = Optional[Tuple[int, int]]
+# Largest stride of the usual backbones.
+STRIDE = 32
 
 
 class Complexity(NamedTuple):
-    """Size and cost of a model as it is deployed.
+    """Parameters and operations of a model in its deployed form.
 
     Attributes:
-        backbone_params: Parameters of the backbone.
-        other_params: Parameters of everything else: neck and head.
-        gflops: Multiply-accumulates for one image, in billions.
+        backbone_params: Number of parameters of the backbone.
+        other_params: Number of parameters of neck and head.
+        gflops: Multiply-accumulates per image, in billions.
     """
     backbone_params: int
     other_params: int
     gflops: float
 
 
-class Reported(NamedTuple):
-    """The paper's parameters of neck and head, in millions, and GFLOPs."""
-    other_mparams: float
-    gflops: float
+def measure_complexity(
+        config: ConfigLike,
+        input_size: Optional[Sequence[int]] = None) -> Complexity:
+    """Count the parameters and multiply-accumulates of a deployed model.
 
-
-# Reported in arXiv 2307.16765, not measured here. ResNet-50 and HRNet-W32 are
-# counted there as `complexity` counts, to 1 %; the other two are not.
-PAPER = {
-    ('ResNet-50', 'simple', 'top-down'): Reported(10.49, 5.46),
-    ('ResNet-50', 'sr_head', 'top-down'): Reported(10.59, 5.77),
-    ('ResNet-50', 'srpose', 'top-down'): Reported(1.29, 4.61),
-    ('HRNet-W32', 'simple', 'top-down'): Reported(0.00, 7.70),
-    ('HRNet-W32', 'sr_head', 'top-down'): Reported(0.09, 7.98),
-    ('HRNet-W32', 'srpose', 'top-down'): Reported(0.65, 8.28),
-    ('TransPose-R-A4', 'simple', 'top-down'): Reported(1.06, 8.91),
-    ('TransPose-R-A4', 'sr_head', 'top-down'): Reported(1.16, 9.23),
-    ('TransPose-R-A4', 'srpose', 'top-down'): Reported(0.55, 6.26),
-    ('HRFormer-S', 'simple', 'top-down'): Reported(0.00, 2.82),
-    ('HRFormer-S', 'sr_head', 'top-down'): Reported(0.09, 3.09),
-    ('HRFormer-S', 'srpose', 'top-down'): Reported(0.65, 3.34),
-    ('ResNet-50', 'simple', 'bottom-up'): Reported(10.49, 29.20),
-    ('ResNet-50', 'sr_head', 'bottom-up'): Reported(10.60, 30.86),
-    ('HRNet-W32', 'simple', 'bottom-up'): Reported(0.00, 41.10),
-    ('HRNet-W32', 'sr_head', 'bottom-up'): Reported(0.09, 42.57),
-}
-HEADS = dict(
-    HeatmapHead='simple',
-    SRHead='sr_head',
-    SRPoseHead='srpose',
-    AssociativeEmbeddingHead='simple',
-    SRAssociativeEmbeddingHead='sr_head')
-# The paper's input sizes, (width, height).
-KINDS = dict(
-    TopdownPoseEstimator=('top-down', (192, 256)),
-    BottomupPoseEstimator=('bottom-up', (512, 512)))
-
-
-def complexity(config: ConfigLike, input_size: Size = None) -> Complexity:
-    """Count what a model costs as it is deployed.
-
-    One multiplication and its addition count as one, in convolutions and
-    matrix products; all else, e.g. normalisation, is left out. A parameter
-    counts if what the model predicts depends on it: parts that serve training
-    only, such as the coarser levels of :class:`SRPoseHead`, do not. Nothing
-    is computed and no weights are loaded: tensors have shapes only.
+    Only convolutions and matrix products count as operations. A parameter
+    counts if the model's predictions depend on it: blocks that only training
+    needs, such as the coarser levels of :class:`SRPoseHead`, do not count.
+    The model is built without weights and runs on tensors that have shapes
+    only.
 
     Args:
-        config: A config, its file, or a name such as ``'mmpose::body_2d_...'``
-            for one that an installed package brings; of this package and
-            MMPose the bare name is enough.
-        input_size: (width, height) of the image, in px; ``None`` takes that
-            of the config's codec.
-
-    Returns:
-        Parameters and GFLOPs.
+        config: Config, or an argument of
+            :func:`srpose_mm.configs.locate_config`.
+        input_size: Image size (w, h) in px. If it is ``None``, the codec's.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the config has no model, or no codec to tell the
-            size of the input.
+        FileNotFoundError: If there is no such config.
+        ValueError: If the config has no model or no input size, or if the
+            model cannot process images of this size.
     """
     cfg = load_config(config)
-    width, height = _input_size(cfg, input_size)
-    init_default_scope(cfg.get('default_scope') or 'mmpose')
+    width, height = model_input_size(cfg, input_size)
+    init_scope(cfg)
     model_cfg = copy.deepcopy(cfg.model)
     if model_cfg.get('backbone'):
         model_cfg.backbone.pop('init_cfg', None)
-    model = MODELS.build(model_cfg).eval().to('meta')
-    for parameter in model.parameters():
-        parameter.requires_grad_(True)
+    model = MODELS.build(model_cfg).eval().to('meta').requires_grad_(True)
     for module in model.modules():
-        # Running parts twice to save memory is not what is counted, and torch
-        # before 2.2 cannot do it on the meta device.
+        # Recomputing activations to save memory is not part of the count, and
+        # torch before 2.2 cannot do it on the meta device.
         if hasattr(module, 'with_cp'):
             module.with_cp = False
+    images = torch.empty(1, input_channels(cfg), height, width, device='meta')
     counter = FlopCounterMode(display=False)
     with torch.enable_grad():
         with counter:
-            outputs = model(
-                torch.empty(1, 3, height, width, device='meta'), None)
+            outputs = forward_images(model, images)
         sum(output.sum() for output in _tensors(outputs)).backward()
     backbone, others = _count_used(model)
-    # The counter takes a multiplication and its addition for two.
+    # The counter counts a multiplication and its addition as two.
     return Complexity(backbone, others, counter.get_total_flops() / 2e9)
 
 
-def reported_in_paper(config: ConfigLike,
-                      input_size: Size = None) -> Optional[Reported]:
-    """What the paper reports of a config's model.
+def model_input_size(cfg: Config,
+                     input_size: Optional[Sequence[int]]) -> Tuple[int, int]:
+    """Return the size (w, h) of a model's input images in px.
 
     Args:
-        config: As for :func:`complexity`.
-        input_size: As for :func:`complexity`.
+        cfg: Config with a model.
+        input_size: Size that has precedence over the codec's.
 
-    Returns:
-        The numbers; ``None`` if the paper has none for this backbone, head,
-        input size and number of keypoints.
+    Raises:
+        ValueError: If no size is given and no codec has one, or if the size
+            is not a pair of positive numbers.
     """
-    cfg = load_config(config)
-    model = cfg.model
-    head = model.get('head') or {}
-    kind, size = KINDS.get(type_name(model), (None, None))
-    keypoints = head.get('out_channels', head.get('num_keypoints'))
-    if _input_size(cfg, input_size) != size or keypoints != 17:
-        return None
-    scheme = HEADS.get(type_name(head))
-    return PAPER.get((_backbone_name(model.backbone), scheme, kind))
-
-
-def complexity_report(configs: List[ConfigLike],
-                      input_size: Size = None) -> List[dict]:
-    """The complexity of several models, beside what the paper reports.
-
-    Args:
-        configs: As for :func:`complexity`.
-        input_size: As for :func:`complexity`, for all of them.
-
-    Returns:
-        For each config its name, the fields of :class:`Complexity` and, as
-        ``paper``, those of :class:`Reported` or ``None``.
-    """
-    report = []
-    for config in configs:
-        cfg = load_config(config)
-        name = cfg.filename if isinstance(config, Config) else config
-        reported = reported_in_paper(cfg, input_size)
-        report.append(
-            dict(
-                config=Path(name or 'unnamed').stem,
-                **complexity(cfg, input_size)._asdict(),
-                paper=reported and reported._asdict()))
-    return report
-
-
-def format_report(report: List[dict]) -> str:
-    """A report of :func:`complexity_report` as a table in Markdown."""
-    rows = []
-    for row in report:
-        others, gflops = row['other_params'] / 1e6, row['gflops']
-        params, flops = [f'{others:.2f}', '', ''], [f'{gflops:.2f}', '', '']
-        if row['paper']:
-            wanted = Reported(**row['paper'])
-            params[1:] = (f'{wanted.other_mparams:.2f}',
-                          f'{others - wanted.other_mparams:+.3f}')
-            flops[1:] = (f'{wanted.gflops:.2f}',
-                         f'{100 * (gflops / wanted.gflops - 1):+.1f} %')
-        backbone = f'{row["backbone_params"] / 1e6:.2f}'
-        rows.append([row['config'], backbone, *params, *flops])
-    table = tabulate(
-        rows,
-        headers=[
-            'config', 'backbone M', 'other M', 'paper*', 'diff', 'GFLOPs',
-            'paper*', 'diff'
-        ],
-        tablefmt='github',
-        disable_numparse=True,
-        colalign=['left'] + 7 * ['right'])
-    return f'{table}\n* reported in arXiv 2307.16765, not measured'
-
-
-def _backbone_name(cfg: dict) -> Optional[str]:
-    """The name that the paper has for a backbone."""
-    name = type_name(cfg)
-    if name == 'ResNet':
-        return f'ResNet-{cfg.depth}'
-    if name == 'TransPose' and cfg.get('depth', 50) == 50:
-        return f'TransPose-R-A{cfg.get("num_layers", 4)}'
-    if name in ('HRNet', 'HRFormer'):
-        size = cfg.extra.stage4.num_channels[0]
-        return {
-            ('HRNet', 32): 'HRNet-W32',
-            ('HRFormer', 32): 'HRFormer-S'
-        }.get((name, size))
-    return None
-
-
-def _input_size(cfg: Config, input_size: Size) -> Tuple[int, int]:
     if input_size is None:
         head = cfg.model.get('head') or {}
-        codec = cfg.get('codec') or head.get('decoder') or {}
-        # Some models have a codec for each of their stages.
-        codec = codec[0] if isinstance(codec, list) else codec
+        codec = head.get('decoder') or cfg.get('codec') or {}
+        # Models with several stages have one codec per stage.
+        codec = codec[-1] if isinstance(codec, list) else codec
         input_size = codec.get('input_size')
     if input_size is None:
-        raise ValueError('complexity: expected the config to have a codec '
-                         'with an input_size, got none; give input_size')
+        raise ValueError('expected a codec with an input_size in the config, '
+                         'got none; give input_size')
     if len(input_size) != 2 or min(input_size) < 1:
-        raise ValueError('complexity: expected input_size to be a positive '
-                         f'(width, height), got {tuple(input_size)}')
+        raise ValueError('expected input_size to be a positive (width, '
+                         f'height), got {tuple(input_size)}')
     return tuple(input_size)
 
 
+def forward_images(model: nn.Module, images: Tensor) -> Any:
+    """Run a pose estimator without decoding.
+
+    Args:
+        model: Pose estimator of MMPose.
+        images: Normalised images in shape (B, C, H, W).
+
+    Returns:
+        The outputs of the head.
+
+    Raises:
+        ValueError: If the model cannot process images of this size but those
+            of the next multiple of 32.
+    """
+    try:
+        return model(images, None)
+    except RuntimeError as err:
+        # Backbones such as HRNet add maps of different strides, whose sizes
+        # agree only if the input is a multiple of the largest stride.
+        size_hw = list(images.shape[-2:])
+        fitting_hw = [-(-size // STRIDE) * STRIDE for size in size_hw]
+        if fitting_hw == size_hw:
+            raise
+        forward_images(model, images.new_zeros(*images.shape[:2], *fitting_hw))
+        raise ValueError(
+            f'{type(model.backbone).__name__}: expected an input size that is '
+            f'a multiple of {STRIDE}, got {size_hw[1]}x{size_hw[0]}; use '
+            f'{fitting_hw[1]}x{fitting_hw[0]}') from err
+
+
 def _tensors(outputs: Any) -> Iterator[Tensor]:
-    """The tensors that have a gradient in nested outputs."""
+    """Yield the tensors with a gradient in nested outputs."""
     if isinstance(outputs, Tensor):
         if outputs.requires_grad:
             yield outputs
@@ -234,7 +141,7 @@ def _tensors(outputs: Any) -> Iterator[Tensor]:
 
 
 def _count_used(model: nn.Module) -> Tuple[int, int]:
-    """Parameters with a gradient, in the backbone and elsewhere."""
+    """Count the parameters with a gradient in the backbone and elsewhere."""
     counts = [0, 0]
     for name, parameter in model.named_parameters():
         if parameter.grad is not None:

@@ -1,3 +1,4 @@
+"""Fold batch normalisations into convolutions."""
 import copy
 from typing import Optional
 
@@ -10,25 +11,25 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 def fuse_for_inference(model: nn.Module) -> nn.Module:
-    """Make a copy of a model that predicts the same in less time.
+    """Return a copy of a model that makes the same predictions faster.
 
-    Each batch normalisation is folded into the convolution that it follows
-    and blocks that only training needs are left out. On a CPU the weights are
-    laid out channels last, and with them all feature maps.
+    Each batch normalisation is folded into the convolution before it, and
+    blocks that only training needs are removed. On a CPU the weights, and
+    with them all feature maps, are in channels-last memory format.
 
     Args:
-        model: A model, or a part of one such as a head, in which a
-            normalisation that is defined right after a convolution also runs
-            right after it. Not changed.
+        model: Model or part of one. A normalisation that is defined directly
+            after a convolution must also run directly after it. The model is
+            not changed.
 
     Returns:
-        A copy in evaluation mode. It can predict and be exported; it cannot
-        be trained, and does not load checkpoints of ``model``.
+        Copy in evaluation mode. It cannot be trained and cannot load
+        checkpoints of ``model``.
     """
     model = copy.deepcopy(model)
-    model.eval()  # of some backbones it gives nothing
-    modules = list(model.modules())
-    for module in modules:
+    # Not chained: `eval` of some backbones returns None.
+    model.eval()
+    for module in list(model.modules()):
         if hasattr(module, 'drop_training_blocks'):
             module.drop_training_blocks()
         _fold_batch_norms(module)
@@ -38,11 +39,12 @@ def fuse_for_inference(model: nn.Module) -> nn.Module:
 
 
 def _fold_batch_norms(module: nn.Module) -> None:
-    """Fold each normalisation that is defined right after a convolution.
+    """Fold each normalisation that is defined directly after a convolution.
 
-    In MMPose and here layers are defined in the order in which they run, but
-    for mmcv's ConvModule, which has an order of its own, and for HRFormer's
-    CrossFFN, which defines the activation of each convolution too early.
+    MMPose and this package define layers in the order in which they run. The
+    exceptions are mmcv's ConvModule, which has an order of its own, and
+    HRFormer's CrossFFN, which defines activations before the normalisations
+    that run before them.
     """
     if isinstance(module, ConvModule) and 'conv norm' not in ' '.join(
             module.order):
@@ -51,7 +53,7 @@ def _fold_batch_norms(module: nn.Module) -> None:
     for name, layer in module.named_children():
         if isinstance(module, CrossFFN) and isinstance(layer, nn.GELU):
             continue
-        if isinstance(layer, _BatchNorm) and _fit(last, layer):
+        if isinstance(layer, _BatchNorm) and _can_fold(last, layer):
             transposed = isinstance(last, nn.ConvTranspose2d)
             fused = fuse_conv_bn_eval(last, layer, transpose=transposed)
             setattr(module, last_name, fused)
@@ -59,8 +61,8 @@ def _fold_batch_norms(module: nn.Module) -> None:
         last_name, last = name, layer
 
 
-def _fit(layer: Optional[nn.Module], norm: _BatchNorm) -> bool:
-    """Whether ``layer`` is a convolution that ``norm`` can be folded into."""
+def _can_fold(layer: Optional[nn.Module], norm: _BatchNorm) -> bool:
+    """Return True if ``layer`` is a convolution that can absorb ``norm``."""
     return (isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))
             and layer.out_channels == norm.num_features
             and norm.track_running_stats)

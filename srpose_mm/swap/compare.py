@@ -5,7 +5,7 @@ from mmengine.config import Config
 from tabulate import tabulate
 
 from ..configs import type_name
-from ..deploy.complexity import complexity
+from ..deploy.complexity import measure_complexity
 
 
 def compare_table(stock: Config, swapped: Config) -> str:
@@ -38,7 +38,7 @@ def _row(cfg: Config) -> tuple:
     model, note = cfg.model, None
     numbers: List[str] = ['', '', '']
     try:
-        found = complexity(cfg)
+        found = measure_complexity(cfg)
         numbers = [
             f'{found.backbone_params / 1e6:.2f}',
             f'{found.other_params / 1e6:.2f}', f'{found.gflops:.2f}'

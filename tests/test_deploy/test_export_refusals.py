@@ -1,15 +1,16 @@
+"""What cannot be exported."""
 import sys
 
 import pytest
 import torch
 
-from srpose_mm.deploy.export_onnx import export_onnx
+from srpose_mm.deploy import export_model, measure_complexity
 
 from ..support.export_models import (
     SR_HEATMAP,
     heatmaps_as_images,
+    save_randomized,
     small_config,
-    trained_like,
 )
 
 MSRA = dict(
@@ -33,12 +34,14 @@ LIFTER = dict(
     (dict(decoder=None), dict(), 'give input_size'),
     (dict(), dict(input_size=(0, 96)),
      r'positive \(width, height\), got \(0, 96'),
+    (dict(), dict(format='tflite'), "one of .*'onnx'.* got 'tflite'"),
     (dict(), dict(opset=12), 'cannot export with opset 12: .*another opset'),
     (dict(), dict(opset=99), 'cannot export with opset 99: .*another opset'),
     (REGRESSION, dict(), 'that predicts heatmaps .*got RegressionHead'),
-    (LIFTER, dict(), 'expected a TopdownPoseEstimator .*got PoseLifter'),
+    (LIFTER, dict(input_size=(64, 96)),
+     'expected a TopdownPoseEstimator .*got PoseLifter'),
 ])
-def test_refusals(change, kwargs, message, tmp_path):
+def test_models_and_arguments(change, kwargs, message, tmp_path):
     cfg = heatmaps_as_images(dict(SR_HEATMAP, refine='dark'))
     if change is LIFTER:
         cfg.model = change
@@ -46,36 +49,76 @@ def test_refusals(change, kwargs, message, tmp_path):
         cfg.model.head = change
     else:
         cfg.model.head = {**cfg.model.head, **change}
-    with pytest.raises(ValueError, match=f'export_onnx: .*{message}'):
-        export_onnx(cfg, tmp_path / 'model.onnx', **kwargs)
+    with pytest.raises(ValueError, match=message):
+        export_model(cfg, tmp_path / 'model.onnx', **kwargs)
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize('call', [
+    measure_complexity, lambda cfg, **kwargs: export_model(
+        cfg, 'model.onnx', **kwargs)
+], ids=['measure_complexity', 'export_model'])
+def test_input_sizes_that_a_backbone_cannot_process(call, tmp_path,
+                                                    monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match='HRNet: expected an input size that '
+                       'is a multiple of 32, got 72x80; use 96x96'):
+        call(small_config('hrnet'), input_size=(72, 80))
+    assert call(small_config('hrnet'), input_size=(96, 96))
+
+
+def test_other_errors_of_a_model_pass(tmp_path):
+    cfg = heatmaps_as_images(SR_HEATMAP, keypoints=4)
+    cfg.model.head.final_layer = dict(kernel_size=1)
+    with pytest.raises(RuntimeError, match='expected input.* 4 channels'):
+        export_model(cfg, tmp_path / 'model.onnx')
+    with pytest.raises(RuntimeError, match='4 channels'):
+        export_model(cfg, tmp_path / 'model.onnx', input_size=(65, 96))
+
+
 def test_checkpoints_of_other_models(tmp_path):
-    trained_like(small_config('stock'), tmp_path / 'stock.pth')
+    save_randomized(small_config('stock'), tmp_path / 'stock.pth')
     with pytest.raises(ValueError, match='stock.pth: expected the weights of '
-                       'the config\'s model, got others .*sr_block'):
-        export_onnx(small_config('sr_head'), tmp_path / 'model.onnx',
-                    tmp_path / 'stock.pth')
-    with pytest.raises(FileNotFoundError, match='expected checkpoint to be'):
-        export_onnx(small_config('sr_head'), tmp_path / 'model.onnx',
-                    tmp_path / 'nope.pth')
-    with pytest.raises(FileNotFoundError, match='expected the folder of out'):
-        export_onnx(small_config('sr_head'), tmp_path / 'no' / 'model.onnx')
+                       'the config\'s model, got .*sr_block'):
+        export_model(
+            small_config('sr_head'), tmp_path / 'model.onnx',
+            tmp_path / 'stock.pth')
+    with pytest.raises(FileNotFoundError, match='nope.pth'):
+        export_model(
+            small_config('sr_head'), tmp_path / 'model.onnx',
+            tmp_path / 'nope.pth')
 
 
-def test_weights_that_blow_up(tmp_path):
+def test_files_that_cannot_be_written(tmp_path):
+    with pytest.raises(FileNotFoundError, match='expected out in an existing'):
+        export_model(small_config('sr_head'), tmp_path / 'no' / 'model.onnx')
+    weights = tmp_path / 'weights.pth'
+    save_randomized(small_config('sr_head'), weights)
+    before = weights.read_bytes()
+    with pytest.raises(ValueError, match='choose another name'):
+        export_model(small_config('sr_head'), weights, weights)
+    assert weights.read_bytes() == before
+
+
+def test_weights_that_are_not_finite(tmp_path):
     cfg = small_config('sr_head')
-    model = trained_like(cfg, tmp_path / 'weights.pth')
+    model = save_randomized(cfg, tmp_path / 'weights.pth')
     model.backbone.conv1.weight.data[0] = float('nan')
     torch.save(dict(state_dict=model.state_dict()), tmp_path / 'weights.pth')
-    with pytest.raises(ValueError, match='expected finite heatmaps'):
-        export_onnx(cfg, tmp_path / 'model.onnx', tmp_path / 'weights.pth')
+    with pytest.raises(ValueError, match='finite'):
+        export_model(cfg, tmp_path / 'model.onnx', tmp_path / 'weights.pth')
+    # Finite weights, but too large.
+    model.backbone.conv1.weight.data[:] = 1e38
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / 'weights.pth')
+    with pytest.raises(ValueError, match='expected finite heatmaps of random'):
+        export_model(cfg, tmp_path / 'model.onnx', tmp_path / 'weights.pth')
 
 
 @pytest.mark.parametrize('package', ['onnx', 'onnxruntime'])
-def test_without_the_packages(package, tmp_path, monkeypatch):
+def test_missing_packages(package, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ImportError, match='expected onnx and onnxruntime to '
-                       'be installed, got .*pip install onnx onnxruntime'):
-        export_onnx(small_config('sr_head'), tmp_path / 'model.onnx')
+    with pytest.raises(ImportError, match=f'expected {package} to be installed'
+                       f' for the format onnx; pip install {package}'):
+        export_model(small_config('sr_head'), tmp_path / 'model.onnx')
+    assert export_model(
+        small_config('sr_head'), tmp_path / 'a.pt', format='torchscript').file
