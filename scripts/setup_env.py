@@ -43,7 +43,7 @@ def main(argv=None):
     install_self(venv, args.install)
     venv.pip('install', '-r', 'requirements/tests.txt')
     say('checking')
-    if venv.python(ROOT / 'scripts' / 'check_env.py').returncode:
+    if venv.python('-m', 'srpose_mm').returncode:
         fail('the environment was built but its check failed, see above')
     say(f'ready in {time.time() - start:.0f} s: {venv.root}')
 

@@ -1,45 +1,53 @@
-"""What is installed, what is registered and what is missing."""
-import platform
+"""The report of the environment, and packages that are missing."""
 import subprocess
 import sys
+from importlib.metadata import version
 from types import ModuleType
 
-import numpy as np
+import cv2
 import pytest
 import torch
 
+import srpose_mm
 from srpose_mm import __main__ as command
 from srpose_mm import __version__, environment
+
+
+def rows_of(text):
+    """Return the rows of a report by their first word."""
+    rows = [line.split(maxsplit=1) for line in text.splitlines()
+            if line.startswith('  ')]
+    return {name: value.strip() for name, value in rows}
 
 
 def test_report(monkeypatch, capsys):
     monkeypatch.setattr(command, 'is_installed', lambda name: False)
     command.main([])
-    lines = capsys.readouterr().out.splitlines()
-    rows = {line.split()[0]: line.split(maxsplit=1)[1]
-            for line in lines if line.startswith('  ')}
-    assert lines[0] == f'srpose_mm {__version__}'
-    assert rows['python'] == platform.python_version()
-    assert rows['numpy'] == np.__version__
-    assert torch.__version__.startswith(rows['torch'])
+    text = capsys.readouterr().out
+    rows = rows_of(text)
+    assert text.startswith(f'srpose_mm {__version__}\n')
+    assert rows['Python'] == sys.version.replace('\n', '')
+    assert rows['PyTorch'] == torch.__version__
+    assert rows['OpenCV'] == cv2.__version__
+    assert rows['mmpose'] == version('mmpose')
     assert rows['KEYPOINT_CODECS'] == 'SRAssociativeEmbedding, SRHeatmap'
-    assert rows['HOOKS'] == (
-        'ChannelsLastHook, CheckDatasetHook, EndWorkersHook, EpochSeedHook, '
-        'SafeCheckpointHook')
-    assert 'SRPoseHead, SRPoseNeck' in rows['MODELS']
-    assert set(environment.OPTIONAL) <= set(rows)
+    assert set(command.OPTIONAL) <= set(rows)
+    assert text.endswith(
+        'runs, its heatmaps have shape (1, 17, 128, 96)\n')
 
 
 def test_nothing_is_missing(monkeypatch):
     monkeypatch.setattr(command, 'is_installed', lambda name: True)
-    assert command.report().endswith('Nothing is missing')
+    assert 'Nothing is missing' in command.environment_report()
 
 
-def test_every_class_of_the_package_is_registered():
-    import srpose_mm
+def test_a_package_without_metadata():
+    assert command._version('no-such-package') == 'not installed'
+
+
+def test_every_public_class_is_registered():
     classes = {name for name in srpose_mm.__all__ if name[0].isupper()}
-    registered = environment.registered_classes()
-    assert classes <= set(sum(registered.values(), []))
+    assert classes <= set(sum(command.registered().values(), []))
 
 
 def test_unknown_argument():
@@ -47,7 +55,7 @@ def test_unknown_argument():
         command.main(['--nonsense'])
 
 
-def test_a_missing_package_is_named_at_import():
+def test_missing_packages_are_named_at_import():
     hidden = "sys.modules['mmpose'] = sys.modules['cv2'] = None"
     result = subprocess.run(
         [sys.executable, '-c', f'import sys; {hidden}; import srpose_mm'],
@@ -59,8 +67,8 @@ def test_a_missing_package_is_named_at_import():
         'environment, as docs/install.md shows')
 
 
-def test_a_stub_counts_as_installed(monkeypatch):
-    """Such as those of tools that build documentation."""
+def test_stubs_count_as_installed(monkeypatch):
+    """Tools that build documentation put stubs into ``sys.modules``."""
     monkeypatch.setitem(sys.modules, 'stub', ModuleType('stub'))
     assert environment.is_installed('stub')
     assert not environment.is_installed('no_such_module')

@@ -16,6 +16,7 @@ from srpose_mm.console import get_logger, one_line_errors, progress
 
 
 def parse_args(argv=None):
+    """Parse the arguments of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument(
@@ -47,6 +48,7 @@ def format_rows(rows):
 
 
 def main(argv=None):
+    """Run the command-line tool."""
     args = parse_args(argv)
     rows = []
     with one_line_errors('complexity'):

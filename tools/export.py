@@ -5,8 +5,7 @@ If an output differs by more than rounding, no file is written. ONNX needs
 
 Example:
     mim run srpose_mm export CONFIG CHECKPOINT --out model.onnx
-    mim run srpose_mm export CONFIG CHECKPOINT --out model.pt \\
-        --format torchscript
+    mim run srpose_mm export CONFIG CHECKPOINT --out a.pt --format torchscript
     mim run srpose_mm export CONFIG CHECKPOINT --out model.onnx --normalize
 """
 import argparse
@@ -22,6 +21,7 @@ from srpose_mm.deploy import FORMATS
 
 
 def parse_args(argv=None):
+    """Parse the arguments of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument(
@@ -78,6 +78,7 @@ def format_result(result: ExportResult) -> str:
 
 
 def main(argv=None):
+    """Run the command-line tool."""
     args = vars(parse_args(argv))
     with one_line_errors('export'):
         cfg = load_config(args.pop('config'))

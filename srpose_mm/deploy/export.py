@@ -129,6 +129,7 @@ def export_model(config: ConfigLike,
             raise ImportError(f'expected {package} to be installed for the '
                               f'format {format}; pip install {package}')
     cfg, out = load_config(config), Path(out)
+    check_out(out, *([] if checkpoint is None else [checkpoint]))
     size = model_input_size(cfg, input_size)
     with atomic_write(out) as path:
         model = _build_model(cfg, checkpoint)

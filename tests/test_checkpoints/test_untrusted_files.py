@@ -9,10 +9,9 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from srpose_mm.apis import (
-    complexity,
     convert_checkpoint,
-    export_onnx,
-    export_torchscript,
+    export_model,
+    measure_complexity,
     predict,
     swap_files,
     swap_head,
@@ -57,10 +56,7 @@ LOADERS = {
         det_checkpoint=path),
     'visualize': lambda path, _: visualize(
         DEMO, path, 'out', images=[image()]),
-    'export_onnx': lambda path, _: export_onnx(
-        DEMO, 'a.onnx', checkpoint=path),
-    'export_torchscript': lambda path, _: export_torchscript(
-        DEMO, 'a.pt', checkpoint=path),
+    'export': lambda path, _: export_model(DEMO, 'a.onnx', checkpoint=path),
     'swap_head': lambda path, _: swap_files(
         STOCK, 'a.py', 'srpose', checkpoint=path),
     'test': test_tool,
@@ -131,7 +127,7 @@ def test_mmengine_runs_the_config_of_a_checkpoint(toy_coco):
 
 
 @pytest.mark.parametrize('name', ['swap_head', 'convert_checkpoint', 'predict',
-                                  'visualize', 'export_onnx', 'test',
+                                  'visualize', 'export', 'test',
                                   'train, load_from', 'train, resume'])
 def test_no_url_is_followed(name, toy_coco, monkeypatch):
     """Refused, or taken for the name of a file that is not there."""
@@ -162,8 +158,8 @@ def test_no_weights_of_a_backbone_are_fetched(monkeypatch, tmp_path):
     cfg.model.backbone.init_cfg = pretrained
     model = Config(dict(model=cfg.model.copy()))
     torch.save(dict(state_dict={}, meta={}), 'a.pth')
-    export_torchscript(cfg, 'a.pt', decode=False)
-    complexity(model)
+    export_model(cfg, 'a.onnx', decode=False)
+    measure_complexity(model)
     swap_head(STOCK, 'srpose')
     for tool in (lambda: predict(cfg, 'a.pth', image(), 'out'),
                  lambda: visualize(cfg, 'a.pth', 'out', images=[image()])):

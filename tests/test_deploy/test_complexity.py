@@ -1,21 +1,17 @@
+"""Parameters and operations, by hand and as the paper reports them."""
+import functools
 import json
-import runpy
-import sys
 
 import pytest
 import torch
 from mmengine.config import Config
 from mmpose.registry import MODELS
 
-from srpose_mm.deploy.complexity import (
-    Complexity,
-    complexity,
-    complexity_report,
-    format_report,
-    reported_in_paper,
-)
+from srpose_mm.deploy import measure_complexity
 
-from ..conftest import CONFIGS, ROOT
+from ..conftest import CONFIGS
+from ..support.export_models import small_config
+from ..support.tools import load_tool
 
 STOCK = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/'
 COCO = CONFIGS / 'body_2d_keypoint'
@@ -24,6 +20,7 @@ SR_RES50 = COCO / 'sr_head/coco/td-sr_res50_8xb32-210e_coco-256x192.py'
 SRPOSE_RES50 = COCO / 'srpose/coco/td-srpose_res50_8xb32-210e_coco-256x192.py'
 DEMO = next((CONFIGS / 'demo').glob('*.py'))
 
+# Parameters of neck and head in millions, and GFLOPs: arXiv 2307.16765.
 PAPER = [
     (RES50, 10.49, 5.46),
     (SR_RES50, 10.59, 5.77),
@@ -38,23 +35,15 @@ PAPER = [
 
 @pytest.fixture(scope='module')
 def measured():
-    """Complexities by config, each computed once."""
-    found = {}
-
-    def measure(config):
-        if config not in found:
-            found[config] = complexity(config)
-        return found[config]
-
-    return measure
+    """Return the complexity of a config; each is computed once."""
+    return functools.lru_cache(maxsize=None)(measure_complexity)
 
 
 @pytest.mark.parametrize('config, params, gflops', PAPER)
-def test_it_is_the_table_of_the_paper(config, params, gflops, measured):
+def test_table_of_the_paper(config, params, gflops, measured):
     found = measured(config)
     assert found.other_params / 1e6 == pytest.approx(params, abs=0.01)
     assert found.gflops == pytest.approx(gflops, rel=0.02)
-    assert reported_in_paper(config) == (params, gflops)
 
 
 def test_backbone_parameters(measured):
@@ -87,10 +76,9 @@ def test_gflops_by_hand(measured):
 
 
 def test_input_size(measured):
-    found = complexity(RES50, (384, 512))
+    found = measure_complexity(RES50, (384, 512))
     assert found.gflops == pytest.approx(4 * measured(RES50).gflops)
     assert found[:2] == measured(RES50)[:2]
-    assert reported_in_paper(RES50, (384, 512)) is None
 
 
 def test_the_config_is_left_alone():
@@ -99,28 +87,15 @@ def test_the_config_is_left_alone():
         type='Pretrained', checkpoint='nowhere.pth')
     before = cfg.model.to_dict()
     with torch.no_grad():
-        complexity(cfg)
+        measure_complexity(cfg)
     assert cfg.model.to_dict() == before
 
 
 def test_frozen_and_checkpointed_parts_count():
     cfg = Config.fromfile(DEMO)
-    plain = complexity(cfg)
+    plain = measure_complexity(cfg)
     cfg.model.backbone.update(frozen_stages=2, with_cp=True)
-    assert complexity(cfg) == plain
-
-
-@pytest.mark.parametrize('change', [
-    dict(backbone=dict(depth=101)),
-    dict(head=dict(out_channels=14)),
-    dict(head=dict(type='RegressionHead')),
-    dict(type='PoseLifter'),
-])
-def test_only_the_models_of_the_paper_are_compared(change):
-    cfg = Config.fromfile(SR_RES50)
-    assert reported_in_paper(cfg) is not None
-    cfg.merge_from_dict(dict(model=change))
-    assert reported_in_paper(cfg) is None
+    assert measure_complexity(cfg) == plain
 
 
 def test_transpose():
@@ -134,80 +109,69 @@ def test_transpose():
             deconv_out_channels=(256, ),
             deconv_kernel_sizes=(4, )))
     cfg = Config(dict(codec=dict(input_size=(192, 256)), model=model))
-    found = complexity(cfg)
+    found = measure_complexity(cfg)
     assert found.backbone_params == 4735040
     assert found.other_params / 1e6 == pytest.approx(1.16, abs=0.01)
-    assert reported_in_paper(cfg) == (1.16, 9.23)
-    # Three layers more: projections, queries times keys, weights
-    # times values, perceptron.
+    # Each layer: projections, queries times keys, weights times values,
+    # perceptron.
     tokens = 32 * 24
     layer = (4 * tokens * 256**2 + 2 * tokens**2 * 256 +
              2 * tokens * 256 * 1024)
     cfg.model.backbone.num_layers = 1
-    difference = found.gflops - complexity(cfg).gflops
+    difference = found.gflops - measure_complexity(cfg).gflops
     assert difference == pytest.approx(3 * layer / 1e9)
 
 
-def test_report(measured):
-    report = complexity_report([SR_RES50, Config.fromfile(DEMO)])
-    assert json.loads(json.dumps(report)) == report
-    ours, demo = report
-    assert ours['config'] == SR_RES50.stem
-    assert ours['paper'] == dict(other_mparams=10.59, gflops=5.77)
-    assert Complexity(**{k: ours[k] for k in Complexity._fields
-                         }) == measured(SR_RES50)
-    assert demo['config'] == DEMO.stem and demo['paper'] is None
+def test_one_input_channel():
+    cfg = small_config('sr_head')
+    rgb = measure_complexity(cfg)
+    cfg.model.backbone.in_channels = 1
+    gray = measure_complexity(cfg)
+    # The first convolution: 7x7, 8 channels, on a grid of 48x32.
+    assert rgb.backbone_params - gray.backbone_params == 2 * 8 * 49
+    assert rgb.gflops - gray.gflops == pytest.approx(
+        2 * 8 * 49 * 48 * 32 / 1e9)
 
 
-def test_table():
-    table = format_report([
-        dict(
-            config='a',
-            backbone_params=23508032,
-            other_params=10593172,
-            gflops=5.737,
-            paper=dict(other_mparams=10.59, gflops=5.77)),
-        dict(
-            config='b',
-            backbone_params=1000000,
-            other_params=20000,
-            gflops=1.5,
-            paper=None),
-    ])
-    cells = [[cell.strip() for cell in line.split('|')[1:-1]]
-             for line in table.splitlines() if line.startswith('|')]
-    assert cells[2] == [
-        'a', '23.51', '10.59', '10.59', '+0.003', '5.74', '5.77', '-0.6 %'
-    ]
-    assert cells[3] == ['b', '1.00', '0.02', '', '', '1.50', '', '']
-    assert 'reported in arXiv 2307.16765, not measured' in table
-
-
-def test_tool(tmp_path, monkeypatch, capsys):
+def test_tool(measured, tmp_path, capsys):
     out = tmp_path / 'report.json'
-    monkeypatch.setattr(
-        sys, 'argv', ['complexity.py', str(SR_RES50), '--out', str(out)])
-    runpy.run_path(str(ROOT / 'tools/complexity.py'), run_name='__main__')
-    report = json.loads(out.read_text())
-    assert report[0]['other_params'] == 10593172
-    assert format_report(report) in capsys.readouterr().out
+    tool = load_tool('complexity')
+    tool.main([str(SR_RES50), str(DEMO), '--out', str(out)])
+    rows = json.loads(out.read_text())
+    assert [row['config'] for row in rows] == [SR_RES50.stem, DEMO.stem]
+    assert rows[0] == dict(
+        config=SR_RES50.stem, **measured(SR_RES50)._asdict())
+    assert rows[0]['other_params'] == 10593172
+    cells = [[cell.strip() for cell in line.split('|')[1:-1]]
+             for line in capsys.readouterr().out.splitlines()]
+    assert cells[2] == [SR_RES50.stem, '23.51', '10.59', '5.74']
+    with pytest.raises(SystemExit, match=r'complexity: .*got \(96, 0\)'):
+        tool.main([str(DEMO), '--input-size', '96', '0'])
 
 
 def test_no_such_file():
-    with pytest.raises(FileNotFoundError, match=r'complexity: expected config '
-                       r'to be a config file, .*got \'configs/nope.py\''):
-        complexity('configs/nope.py')
+    with pytest.raises(FileNotFoundError, match=r'expected a config file, .*'
+                       "got 'configs/nope.py'"):
+        measure_complexity('configs/nope.py')
     with pytest.raises(FileNotFoundError, match='nope.py'):
-        complexity(STOCK + 'nope.py')
+        measure_complexity(STOCK + 'nope.py')
 
 
-def test_no_model_and_no_size(tmp_path):
-    with pytest.raises(ValueError, match=r'with a model, got .*\[\'codec\'\]'):
-        complexity(Config(dict(codec=dict())))
+def test_no_model_and_no_size():
+    with pytest.raises(ValueError, match=r"with a model, got .*\['codec'\]"):
+        measure_complexity(Config(dict(codec=dict())))
     cfg = Config.fromfile(DEMO)
     cfg.pop('codec')
     cfg.model.head.pop('decoder')
     with pytest.raises(ValueError, match='a codec with an input_size'):
-        complexity(cfg)
+        measure_complexity(cfg)
     with pytest.raises(ValueError, match=r'positive \(width.*got \(0, 64\)'):
-        complexity(cfg, (0, 64))
+        measure_complexity(cfg, (0, 64))
+
+
+def test_the_codec_of_the_last_stage():
+    cfg = Config.fromfile(DEMO)
+    expected = measure_complexity(cfg)
+    cfg.model.head.pop('decoder')
+    cfg.codec = [dict(input_size=(32, 32)), dict(input_size=(96, 128))]
+    assert measure_complexity(cfg) == expected

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from mmengine.structures import InstanceData
 from mmpose.apis import inference_topdown, init_model
 from mmpose.registry import KEYPOINT_CODECS
 from mmpose.structures import PoseDataSample
@@ -245,8 +246,8 @@ def test_selected_keypoints_are_those_of_predict(decode, tmp_path):
             input_size=(64, 96),
             input_center=np.array([32, 48]),
             input_scale=np.array([64, 96])))
-    sample.gt_instances = PoseDataSample()
-    sample.gt_instances.bboxes = sample.gt_instances.bbox_scores = np.ones(1)
+    sample.gt_instances = InstanceData(
+        bboxes=np.ones((1, 4)), bbox_scores=np.ones(1))
     with torch.no_grad():
         sample, = model.predict(images, [sample])
     outputs = torch.jit.load(str(out))(images)

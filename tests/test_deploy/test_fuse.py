@@ -1,3 +1,4 @@
+"""Fused models predict the same."""
 import copy
 
 import pytest
@@ -9,30 +10,13 @@ from torch import nn
 
 from srpose_mm.deploy.fuse import fuse_for_inference
 
+from ..support.export_models import HRNET, randomize
 from ..support.model_helpers import count_parameters
 
 CODEC = dict(type='SRHeatmap', input_size=(48, 64))
 RESNET = dict(type='ResNet', depth=18)
 PYRAMID = (512, 256, 128, 64)
 SR_HEAD = dict(in_channels=512, deconv_out_channels=(16, 16, 16))
-HRNET = dict(
-    type='HRNet',
-    extra=dict(
-        stage1=dict(
-            num_modules=1,
-            num_branches=1,
-            block='BOTTLENECK',
-            num_blocks=(1, ),
-            num_channels=(16, )),
-        **{
-            f'stage{n}': dict(
-                num_modules=1,
-                num_branches=n,
-                block='BASIC',
-                num_blocks=(1, ) * n,
-                num_channels=(8, 16, 32, 64)[:n])
-            for n in (2, 3, 4)
-        }))
 MODELS_CFGS = dict(
     srpose=dict(
         backbone=dict(**RESNET, out_indices=(0, 1, 2, 3)),
@@ -67,22 +51,11 @@ MODELS_CFGS = dict(
 
 
 def build(name):
-    """A model whose weights and statistics all differ from their defaults."""
+    """Build a model whose weights and statistics are not the initial ones."""
     cfg = copy.deepcopy(MODELS_CFGS[name])
     if name != 'bottom_up':
         cfg['head']['decoder'] = CODEC
-    model = MODELS.build({'type': 'TopdownPoseEstimator', **cfg})
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.normal_(module.bias, std=0.1)
-            nn.init.normal_(module.running_mean, std=0.1)
-            nn.init.uniform_(module.running_var, 0.5, 1.5)
-        elif isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-            nn.init.xavier_normal_(module.weight)
-            if module.bias is not None:
-                nn.init.normal_(module.bias, std=0.1)
-    return model
+    return randomize(MODELS.build({'type': 'TopdownPoseEstimator', **cfg}))
 
 
 def norms(model):

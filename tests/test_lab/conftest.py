@@ -68,7 +68,7 @@ def fake(tmp_path, monkeypatch):
     monkeypatch.delenv('OMP_NUM_THREADS', raising=False)
     monkeypatch.setattr('lab.study.plan._script',
                         lambda name: fake_study_tool.__file__)
-    monkeypatch.setattr('lab.study.runs.complexity',
+    monkeypatch.setattr('lab.study.runs.measure_complexity',
                         lambda cfg: Complexity(2e6, 1e6, 0.5))
     monkeypatch.setattr('lab.study.report.draw_results',
                         lambda study, frame: Figure())

@@ -11,7 +11,7 @@ from mmpose.registry import MODELS
 
 from lab.study import plan_runs, read_results, read_study, report_study
 from lab.study.report import result_key
-from srpose_mm.apis import complexity
+from srpose_mm.apis import measure_complexity
 
 from ..conftest import ROOT
 
@@ -126,7 +126,7 @@ def test_published_results_are_those_of_the_configs(path):
              for seed in row.seeds for test in row.tests}
     assert records and {result_key(record) for record in records} <= tests
     row = next(row for row in study.rows if 'SRPose' in row.name)
-    size = complexity(Config.fromfile(row.config))
+    size = measure_complexity(Config.fromfile(row.config))
     for record in records:
         if record['row'] == row.name:
             assert record['gflops'] == pytest.approx(size.gflops)

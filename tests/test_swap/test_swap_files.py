@@ -11,7 +11,7 @@ from mmengine.logging import MMLogger
 from mmengine.runner import load_checkpoint
 from mmpose.registry import MODELS
 
-from srpose_mm.apis import complexity, swap_files, swap_head
+from srpose_mm.apis import measure_complexity, swap_files, swap_head
 from srpose_mm.configs import load_config, locate_config
 from srpose_mm.swap.write_config import same_config, write_config
 
@@ -222,7 +222,7 @@ def test_tool(work_dir, capsys):
     captured = capsys.readouterr()
     cells = [[cell.strip() for cell in line.split('|')[1:-1]]
              for line in captured.out.splitlines() if line.startswith('|')]
-    after = complexity(Config.fromfile('mine.py'))
+    after = measure_complexity(Config.fromfile('mine.py'))
     assert cells[2][:4] == ['before', '', 'HeatmapHead', '16x16']
     assert cells[3] == [
         'after', 'SRPoseNeck', 'SRPoseHead', '32x32',
