@@ -24,14 +24,16 @@ from .models import (
     SRHead,
     SRPoseHead,
     SRPoseNeck,
+    SRPosePyramidNeck,
+    TimmBackbone,
     TransPose,
 )
 from .version import __version__
 
 __all__ = [
     'BottomupGetValidMask', 'ChannelsLastHook', 'CheckDatasetHook',
-    'EndWorkersHook', 'EpochSeedHook',
-    'SRAssociativeEmbedding', 'SRAssociativeEmbeddingHead', 'SRHead',
-    'SRHeatmap', 'SRPoseHead', 'SRPoseNeck', 'SafeCheckpointHook', 'TransPose',
-    '__version__'
+    'EndWorkersHook', 'EpochSeedHook', 'SRAssociativeEmbedding',
+    'SRAssociativeEmbeddingHead', 'SRHead', 'SRHeatmap', 'SRPoseHead',
+    'SRPoseNeck', 'SRPosePyramidNeck', 'SafeCheckpointHook', 'TimmBackbone',
+    'TransPose', '__version__'
 ]

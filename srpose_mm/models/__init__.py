@@ -1,9 +1,9 @@
-from .backbones import TransPose
+from .backbones import TimmBackbone, TransPose
 from .heads import SRAssociativeEmbeddingHead, SRHead, SRPoseHead
 from .losses import SeparableMSELoss
-from .necks import SRPoseNeck
+from .necks import SRPoseNeck, SRPosePyramidNeck
 
 __all__ = [
     'SRAssociativeEmbeddingHead', 'SRHead', 'SRPoseHead', 'SRPoseNeck',
-    'SeparableMSELoss', 'TransPose'
+    'SRPosePyramidNeck', 'SeparableMSELoss', 'TimmBackbone', 'TransPose'
 ]

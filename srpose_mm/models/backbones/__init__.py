@@ -1,3 +1,4 @@
+from .timm_backbone import TimmBackbone
 from .transpose import TransPose
 
-__all__ = ['TransPose']
+__all__ = ['TimmBackbone', 'TransPose']

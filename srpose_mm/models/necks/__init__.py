@@ -1,3 +1,4 @@
 from .srpose_neck import SRPoseNeck
+from .srpose_pyramid_neck import SRPosePyramidNeck
 
-__all__ = ['SRPoseNeck']
+__all__ = ['SRPoseNeck', 'SRPosePyramidNeck']

@@ -1,0 +1,64 @@
+from typing import Sequence, Tuple
+
+from mmcv.cnn import build_norm_layer
+from mmpose.registry import MODELS
+from mmpose.utils.typing import OptConfigType
+from torch import Tensor, nn
+
+from .srpose_neck import SRPoseNeck
+
+
+@MODELS.register_module()
+class SRPosePyramidNeck(SRPoseNeck):
+    """:class:`SRPoseNeck` behind a backbone of one stride, such as a ViT.
+
+    A simple feature pyramid makes four maps of the backbone's last one, with
+    a half, one, two and four times its resolution: strides 32, 16, 8 and 4
+    behind a ViT with patches of 16 px.
+
+    Shapes: feats[-1] (B, C, h, w) -> (lr, feat_0, ..., feat_3), coarse to
+    fine, with lr (B, K, h/2, w/2), feat_0 (B, O_0, h/2, w/2) and feat_3
+    (B, O_3, 4h, 4w).
+
+    Args:
+        in_channels: Channels of the last feature map, C.
+        num_keypoints: Number of keypoints, K.
+        out_channels: Width of each level, O_i, coarse to fine.
+        norm_cfg: Config of the normalization layers; ``None`` is BN.
+        init_cfg: Initialization config.
+
+    Raises:
+        ValueError: If the map has not ``in_channels`` channels.
+
+    Source: Li et al., "Exploring Plain Vision Transformer Backbones for
+    Object Detection" (ECCV 2022), section 3; differs in its normalization,
+    and the neck's own 1x1 convolutions replace those of the pyramid.
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 num_keypoints: int,
+                 out_channels: Sequence[int] = (256, 128, 64, 32),
+                 norm_cfg: OptConfigType = None,
+                 init_cfg: OptConfigType = None):
+        half, quarter = in_channels // 2, in_channels // 4
+        super().__init__((in_channels, in_channels, half, quarter),
+                         num_keypoints, out_channels, norm_cfg, init_cfg)
+        norm_cfg = norm_cfg or dict(type='BN')
+        self.upsample_4x = nn.Sequential(
+            nn.ConvTranspose2d(in_channels, half, 2, stride=2),
+            build_norm_layer(norm_cfg, half)[1], nn.GELU(),
+            nn.ConvTranspose2d(half, quarter, 2, stride=2))
+        self.upsample_2x = nn.ConvTranspose2d(in_channels, half, 2, stride=2)
+        self.pool = nn.MaxPool2d(2)
+
+    def forward(self, feats: Sequence[Tensor]) -> Tuple[Tensor, ...]:
+        """Return (lr, feat_0, ..., feat_3) of the last map (B, C, h, w)."""
+        x = feats[-1]
+        expected = self.in_channels[0]
+        if x.shape[1] != expected:
+            raise ValueError(
+                f'{type(self).__name__}: expected {expected} channels, got '
+                f'{x.shape[1]}; set in_channels to match the backbone')
+        return super().forward(
+            (self.upsample_4x(x), self.upsample_2x(x), x, self.pool(x)))
