@@ -13,7 +13,7 @@ from .inference.draw_heatmaps import draw_heatmaps
 from .inference.predict import Predicted, predict
 from .inference.visualize import visualize
 from .swap import SwapRefused
-from .swap.swap_files import SwapFiles, swap_files
+from .swap.files import SwapFiles, swap_files
 from .swap.swap_head import swap_head
 from .testing.make_toy_dataset import make_toy_dataset
 

@@ -1,8 +1,8 @@
 """Put a super-resolution head on a stock MMPose model.
 
-It writes a config that inherits from the stock one and runs with mim, and
-shows the model before and after. With --checkpoint the weights that stay are
-written beside it, under the config's name with .pth; the config loads them.
+The tool writes a config that inherits from the stock one and runs with mim,
+and prints the model before and after. With --checkpoint, the weights that
+stay are written beside it, with the suffix .pth, and the config loads them.
 
 Example:
     mim run srpose_mm swap_head td-hm_res50_8xb64-210e_coco-256x192 \\
@@ -12,12 +12,13 @@ Example:
 import argparse
 import sys
 
-from mmengine.logging import MMLogger
-
 from srpose_mm.apis import swap_files
+from srpose_mm.codecs.sr_heatmap import REFINEMENTS
+from srpose_mm.console import get_logger, one_line_errors
 
 
 def parse_args(argv=None):
+    """Return the arguments of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument(
@@ -27,6 +28,10 @@ def parse_args(argv=None):
     parser.add_argument('--scheme', default='sr', choices=['sr', 'srpose'])
     parser.add_argument('--checkpoint', help='weights of the stock model')
     parser.add_argument(
+        '--backbone',
+        metavar='timm:NAME',
+        help='new backbone from timm; default: the stock backbone')
+    parser.add_argument(
         '--heatmap-size',
         nargs=2,
         type=int,
@@ -35,32 +40,31 @@ def parse_args(argv=None):
     parser.add_argument(
         '--upscale-factor',
         type=int,
-        help='in its place: heatmap cells for one cell of the features')
+        help='alternative: heatmap cells per cell of the features')
     parser.add_argument(
         '--sigma',
         type=float,
         help='of the targets, in heatmap cells; default: the stock width')
-    parser.add_argument('--refine', choices=['none', 'shift', 'dark'])
+    parser.add_argument('--refine', choices=REFINEMENTS)
     parser.add_argument(
         '--unbiased',
         action='store_true',
         default=None,
-        help='centre the targets on the keypoints, not on cells')
+        help='center the targets on the keypoints, not on cells')
     parser.add_argument(
         '--embed-channels', type=int, help='for each keypoint')
     return parser.parse_args(argv)
 
 
 def main(argv=None):
+    """Run the tool."""
     args = vars(parse_args(argv))
     if args['heatmap_size']:
         args['heatmap_size'] = tuple(args['heatmap_size'])
-    try:
+    with one_line_errors('swap_head'):
         files = swap_files(args.pop('config'), args.pop('out'), **args)
-    except (OSError, ValueError) as err:
-        raise SystemExit(f'{err}') from err
     sys.stdout.write(files.table + '\n')
-    logger = MMLogger.get_instance('srpose_mm', logger_name='srpose_mm')
+    logger = get_logger()
     if files.weights:
         logger.info(files.weights.report())
         logger.info(f'weights written to {files.checkpoint}')

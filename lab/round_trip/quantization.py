@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import track
 
 from srpose_mm.configs import ConfigLike, load_config, type_name
-from srpose_mm.swap.codec import crops_by_udp
+from srpose_mm.swap.codec_and_data import crops_by_udp
 
 from .quantization_codecs import (
     MEASURABLE,

@@ -1,3 +1,3 @@
-from .refusal import SwapRefused
+from .stock_model import SwapRefused
 
 __all__ = ['SwapRefused']

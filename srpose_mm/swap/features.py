@@ -1,10 +1,33 @@
-"""The feature maps that a backbone hands out, without computing any."""
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 import torch
+from mmengine.config import ConfigDict
 from mmengine.registry import DefaultScope
 from mmpose.registry import MODELS
 from torch import nn
+
+from ..configs import type_name
+from .stock_model import SwapRefused
+
+Size = Tuple[int, int]
+
+MAX_LEVELS = 4
+# Settings for one output per stride: 4, 8, 16 and 32 unless noted.
+MULTI_SCALE = dict(
+    **dict.fromkeys((
+        'ResNet', 'ResNetV1d', 'ResNeXt', 'SEResNet', 'SEResNeXt', 'ResNeSt',
+        'SCNet', 'RegNet', 'ViPNAS_ResNet', 'SwinTransformer',
+        'PyramidVisionTransformer', 'PyramidVisionTransformerV2'),
+        dict(out_indices=(0, 1, 2, 3))),
+    **dict.fromkeys(('CSPNeXt', 'CSPDarknet', 'VGG'),
+                    dict(out_indices=(1, 2, 3, 4))),
+    **dict.fromkeys(('HRNet', 'HRFormer'),
+                    dict(extra=dict(stage4=dict(multiscale_output=True)))),
+    MobileNetV2=dict(out_indices=(1, 2, 4, 7)),
+    ShuffleNetV1=dict(out_indices=(0, 1, 2)),  # 8, 16, 32
+    ShuffleNetV2=dict(out_indices=(0, 1, 3)),  # 8, 16, 32
+    TransPose=dict(out_indices=(0, 1)),  # 4, 8
+    TimmBackbone=dict(out_indices=None))  # all from 4 on
 
 
 class Feature(NamedTuple):
@@ -14,12 +37,12 @@ class Feature(NamedTuple):
     height: int
 
 
-# Many configs share a backbone, and to build one takes a second.
-_found: Dict[str, Tuple[Feature, ...]] = {}
+# Many configs share a backbone, and building one lasts a second.
+_cache: Dict[str, Tuple[Feature, ...]] = {}
 
 
 def build_shapes(cfg: dict) -> nn.Module:
-    """Build a module whose tensors have shapes only, on the meta device.
+    """Build a module on the meta device, whose tensors have shapes only.
 
     Args:
         cfg: Config of the module, of MMPose's registry. Not changed.
@@ -29,39 +52,152 @@ def build_shapes(cfg: dict) -> nn.Module:
             with torch.device('meta'):
                 module = MODELS.build(cfg)
         except RuntimeError:
-            # Some constructors compute with the numbers in their tensors.
+            # Some constructors compute with the values of their tensors.
             module = MODELS.build(cfg).to('meta')
-    module.eval()  # not all of MMPose's return themselves
+    module.eval()  # some backbones of MMPose return None
     return module
 
 
-def find_features(backbone: dict, neck: Optional[dict],
-                  input_size: Tuple[int, int]) -> Tuple[Feature, ...]:
-    """The feature maps of a backbone, or of a neck behind it.
+def find_features(backbone: dict,
+                  neck: Optional[dict],
+                  input_size: Size,
+                  channels: int = 3) -> Tuple[Feature, ...]:
+    """Return the feature maps of a backbone, or of its neck.
 
     Args:
         backbone: Config of the backbone.
-        neck: Config of the neck; ``None`` for none.
+        neck: Config of the neck; ``None`` for the backbone's own maps.
         input_size: (w, h) of the input, in px.
+        channels: Channels of the input.
+
+    Raises:
+        ValueError: If the backbone cannot process this input; names the
+            nearest size that works.
+    """
+    key = repr((backbone, neck, tuple(input_size), channels))
+    if key not in _cache:
+        modules = [build_shapes(part) for part in (backbone, neck) if part]
+        try:
+            _cache[key] = _run(modules, input_size, channels)
+        except (AssertionError, RuntimeError, ValueError) as err:
+            lines = str(err).splitlines() or [type(err).__name__]
+            raise ValueError(
+                f'{type_name(backbone)} cannot process inputs of '
+                f'{input_size[0]}x{input_size[1]} px (width x height) with '
+                f'{channels} channels: {lines[0]}'
+                f'{_working_size(modules, input_size, channels)}') from err
+    return _cache[key]
+
+
+def find_levels(backbone: ConfigDict, input_size: Size,
+                channels: int) -> Tuple[ConfigDict, Tuple[Feature, ...]]:
+    """Configure a backbone for features of several strides.
+
+    Known backbones are set to their usual levels. Of another backbone the
+    outputs are used that its config selects.
+
+    Args:
+        backbone: Config of the backbone. Not changed.
+        input_size: (w, h) of the input, in px.
+        channels: Channels of the input.
 
     Returns:
-        The maps in the order in which they come.
+        The changed config, and its feature maps, coarse to fine: the deepest
+        of each stride, at most four.
+
+    Raises:
+        SwapRefused: If the backbone has outputs that are not needed and that
+            no ``out_indices`` can turn off.
+        ValueError: If the backbone cannot process this input.
     """
-    key = repr((backbone, neck, tuple(input_size)))
-    if key not in _found:
-        _found[key] = _run(backbone, neck, input_size)
-    return _found[key]
+    candidate = _merged(backbone, MULTI_SCALE.get(type_name(backbone), {}))
+    try:
+        features = find_features(candidate, None, input_size, channels)
+    except (AssertionError, IndexError):
+        # The backbone has fewer stages than usual.
+        candidate = _merged(backbone, {})
+        features = find_features(candidate, None, input_size, channels)
+    deepest = {feature.width: i for i, feature in enumerate(features)}
+    kept = sorted(deepest.values())[-MAX_LEVELS:]
+    indices = candidate.get('out_indices') or ()
+    if len(kept) < len(features) == len(indices):
+        candidate.out_indices = tuple(indices[i] for i in kept)
+        features = tuple(features[i] for i in kept)
+    widths = [feature.width for feature in features]
+    if len(kept) < len(features) or widths != sorted(widths, reverse=True):
+        raise SwapRefused(
+            f'expected {type_name(backbone)} to output at most {MAX_LEVELS} '
+            'feature maps of different sizes, fine to coarse, got the widths '
+            f'{widths}; set its out_indices')
+    return candidate, features[::-1]
 
 
-def _run(backbone: dict, neck: Optional[dict],
-         input_size: Tuple[int, int]) -> Tuple[Feature, ...]:
+def find_timm_backbone(name: str, input_size: Size,
+                       channels: int) -> Tuple[ConfigDict, dict]:
+    """Configure a backbone of timm for inputs of one size.
+
+    Args:
+        name: Name of the model in timm.
+        input_size: (w, h) of the input, in px.
+        channels: Channels of the input.
+
+    Returns:
+        The backbone's config, with its deepest feature map as output, and
+        the arguments of the data preprocessor that timm's weights need.
+
+    Raises:
+        ValueError: If timm has no such model, or it cannot process this
+            input.
+    """
+    backbone = ConfigDict(
+        type='TimmBackbone', model_name=name, out_indices=(-1, ))
+    if channels != 3:
+        backbone.in_channels = channels
+    try:
+        find_features(backbone, None, input_size, channels)
+    except ValueError:
+        # Models with position embeddings are built for one size.
+        backbone.model_args = dict(img_size=input_size[::-1])
+        find_features(backbone, None, input_size, channels)
+    import timm  # an optional dependency, which the backbone has checked
+    backbone.pretrained = timm.is_model_pretrained(name)
+    weights = timm.get_pretrained_cfg(name)
+    if channels != 3:
+        return backbone, {}
+    return backbone, dict(
+        mean=[255 * value for value in weights.mean],
+        std=[255 * value for value in weights.std],
+        bgr_to_rgb=True)
+
+
+def _merged(base: dict, changes: dict) -> ConfigDict:
+    """Return a config with some values replaced, at any depth."""
+    merged = ConfigDict(base)
+    for key, value in changes.items():
+        if isinstance(value, dict):
+            value = _merged(merged.get(key, {}), value)
+        merged[key] = value
+    return merged
+
+
+@torch.no_grad()
+def _run(modules: list, input_size: Size,
+         channels: int) -> Tuple[Feature, ...]:
     width, height = input_size
-    image = torch.empty(1, 3, height, width, device='meta')
-    with torch.no_grad():
-        outputs: Any = build_shapes(backbone)(image)
-        if neck is not None:
-            outputs = build_shapes(neck)(outputs)
+    outputs: Any = torch.empty(1, channels, height, width, device='meta')
+    for module in modules:
+        outputs = module(outputs)
     if isinstance(outputs, torch.Tensor):
         outputs = [outputs]
     return tuple(
         Feature(out.shape[1], out.shape[3], out.shape[2]) for out in outputs)
+
+
+def _working_size(modules: list, input_size: Size, channels: int) -> str:
+    """Return the remedy for a size that is not a multiple of 32."""
+    size = tuple(-(-side // 32) * 32 for side in input_size)
+    try:
+        _run(modules, size, channels)
+    except (AssertionError, RuntimeError, ValueError):
+        return ''
+    return f'; set input_size to {size}, multiples of 32'

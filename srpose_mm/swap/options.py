@@ -1,20 +1,40 @@
-from typing import NamedTuple, Optional, Sequence, Tuple, Union
+from dataclasses import dataclass
+from typing import Any, Optional, Sequence, Tuple, Union
+
+from ..codecs.sr_heatmap import REFINEMENTS
 
 Size = Tuple[int, int]
 
 
-class SwapOptions(NamedTuple):
-    """What a user chooses about the new head; ``None`` leaves it to us.
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value > 0
 
-    Attributes:
-        heatmap_size: (W, H) of the heatmaps, in cells.
-        upscale_factor: Heatmap cells for one cell of the features that the
-            last SR block gets.
-        sigma: Standard deviation of the target's Gaussian in heatmap cells.
-        refine: How a peak is refined, see :class:`SRHeatmap`.
-        unbiased: Whether the Gaussian is centred on the keypoint itself.
-        embed_channels: Channels of the embedding of one keypoint; for SRPose
-            also one number for each level, coarse to fine.
+
+def _are_counts(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and all(map(_is_count, value))
+
+
+# The values that each option accepts, and their description.
+RULES = dict(
+    heatmap_size=(lambda value: _are_counts(value) and len(value) == 2,
+                  '(width, height), two positive integers'),
+    upscale_factor=(_is_count, 'a positive integer'),
+    sigma=(lambda value: type(value) in (int, float) and 0 < value < 1e9,
+           'a positive number of heatmap cells'),
+    refine=(REFINEMENTS.__contains__, f'one of {tuple(REFINEMENTS)}'),
+    unbiased=(lambda value: type(value) is bool, 'True or False'),
+    embed_channels=(lambda value: _is_count(value) or _are_counts(value),
+                    'a positive integer, or one per level'),
+    backbone=(lambda value: str(value).startswith('timm:'), '\'timm:NAME\''))
+
+
+@dataclass
+class SwapOptions:
+    """The options of :func:`swap_head`; ``None`` selects the default.
+
+    Raises:
+        ValueError: If a value is out of its range, or both ``heatmap_size``
+            and ``upscale_factor`` are given.
     """
     heatmap_size: Optional[Size] = None
     upscale_factor: Optional[int] = None
@@ -22,38 +42,44 @@ class SwapOptions(NamedTuple):
     refine: Optional[str] = None
     unbiased: Optional[bool] = None
     embed_channels: Union[None, int, Sequence[int]] = None
+    backbone: Optional[str] = None
+
+    def __post_init__(self) -> None:
+        for name, (is_valid, expected) in RULES.items():
+            value = getattr(self, name)
+            if value is not None and not is_valid(value):
+                raise ValueError(
+                    f'expected {name} to be {expected}, got {value!r}')
+        if self.heatmap_size and self.upscale_factor:
+            raise ValueError(
+                'expected heatmap_size or upscale_factor, got both, '
+                f'{self.heatmap_size} and {self.upscale_factor}; omit one')
 
     def fit(self, grid: Size, input_size: Size) -> Tuple[int, Size]:
-        """The upscale factor and the size of the heatmaps.
+        """Return the upscale factor and the size of the heatmaps.
+
+        By default the heatmaps have the input's size, or the largest smaller
+        size that an integer factor reaches.
 
         Args:
-            grid: (W, H) of the features that the SR block gets, in cells.
+            grid: (W, H) of the features that the SR block processes, in
+                cells.
             input_size: (w, h) of the input, in px.
 
         Returns:
-            The factor and (W, H) of the heatmaps. Without a choice it is the
-            input's size, or the largest below that a whole factor reaches.
+            The factor, and (W, H) of the heatmaps in cells.
 
         Raises:
-            ValueError: If both are chosen, or no whole factor reaches the
-                chosen size; names those that can be reached.
+            ValueError: If no integer factor reaches ``heatmap_size``; names a
+                size that can be reached.
         """
-        if self.heatmap_size is not None and self.upscale_factor is not None:
-            raise ValueError(
-                'swap_head: expected heatmap_size or upscale_factor, got '
-                f'both, {tuple(self.heatmap_size)} and '
-                f'{self.upscale_factor}; leave one out')
-        wanted = self.heatmap_size or input_size
-        factor = self.upscale_factor
-        if factor is None:
-            factor = max(1, min(wanted[0] // grid[0], wanted[1] // grid[1]))
-        if not isinstance(factor, int) or factor < 1:
-            raise ValueError('swap_head: expected upscale_factor to be a '
-                             f'positive whole number, got {factor!r}')
+        wanted = tuple(self.heatmap_size or input_size)
+        factor = self.upscale_factor or max(
+            1, min(wanted[0] // grid[0], wanted[1] // grid[1]))
         reached = factor * grid[0], factor * grid[1]
-        if self.heatmap_size is not None and reached != tuple(wanted):
+        if self.heatmap_size and reached != wanted:
             raise ValueError(
-                'swap_head: expected heatmap_size to be a multiple of the '
-                f'features\' {grid[0]}x{grid[1]} (width x height), got '
-                f'{tuple(wanted)}; choose for example {reached}')
+                f'expected heatmap_size to be a multiple of {grid[0]}x'
+                f'{grid[1]} (width x height), the size of the features, got '
+                f'{wanted}; choose for example {reached}')
         return factor, reached

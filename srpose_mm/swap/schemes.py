@@ -1,30 +1,25 @@
-"""The neck and head that take the place of stock ones."""
 from math import log2
-from typing import NamedTuple, Optional, Sequence, Tuple, Union
+from typing import NamedTuple, Optional, Sequence, Tuple
 
 from mmengine.config import ConfigDict
 
 from ..configs import type_name
-from .features import Feature, find_features
-from .levels import turn_on_levels
-from .options import SwapOptions
-from .refusal import SwapRefused
-from .stock_model import StockModel
-
-Size = Tuple[int, int]
+from .features import Feature, find_features, find_levels
+from .options import Size, SwapOptions
+from .stock_model import StockModel, SwapRefused
 
 DECONV = 256, 4  # channels and kernel size of MMPose's deconvolutions
 WIDTHS = (256, 128, 64, 32)  # of SRPose's levels, coarse to fine
-# Losses that compare heatmaps; the others go with the old head.
+# Losses that compare heatmaps. Other losses are dropped with the stock head.
 HEATMAP_LOSSES = ('AdaptiveWingLoss', 'KeypointOHKMMSELoss',
                   'SeparableMSELoss')
 MSE = dict(type='SeparableMSELoss', use_target_weight=True)
-# Necks that turn a feature map into numbers for the old head.
+# Necks that turn feature maps into vectors for the stock head.
 POOLING_NECKS = ('GlobalAveragePooling', )
 
 
-class Parts(NamedTuple):
-    """What a scheme puts into a model.
+class HeadSwap(NamedTuple):
+    """The new parts of a model.
 
     Attributes:
         backbone: Config of the backbone.
@@ -38,62 +33,68 @@ class Parts(NamedTuple):
     heatmap_size: Size
 
 
-def sr_parts(stock: StockModel, options: SwapOptions) -> Parts:
-    """The SR head on the features that the stock head had.
+def swap_to_sr(stock: StockModel, options: SwapOptions) -> HeadSwap:
+    """Put the SR head on the features that the stock head processes.
 
-    The stock head's deconvolutions stay. A head without a grid gets
-    deconvolutions up to stride 4, as most of MMPose's heatmap heads have.
+    The stock head's deconvolutions stay. A head without a grid is replaced
+    by deconvolutions up to stride 4, as most heatmap heads of MMPose have.
+
+    Args:
+        stock: The stock model.
+        options: The user's choices.
     """
     neck = stock.neck
     if neck is not None and type_name(neck) in POOLING_NECKS:
         neck = None
     layers = _stock_layers(stock)
     feature = _last_feature(stock, neck)
-    if layers is None:
+    if layers is None or options.backbone:
         missing = max(0, round(log2(stock.input_size[0] / feature.width)) - 2)
         channels, kernel = DECONV
         layers = dict(deconv_out_channels=(channels, ) * missing or None)
         if missing:
             layers['deconv_kernel_sizes'] = (kernel, ) * missing
     growth = 2**len(layers['deconv_out_channels'] or ())
-    grid = feature.width * growth, feature.height * growth
-    factor, heatmap_size = options.fit(grid, stock.input_size)
+    factor, heatmap_size = options.fit(
+        (feature.width * growth, feature.height * growth), stock.input_size)
     head = dict(type='SRHead', in_channels=feature.channels)
     if stock.bottom_up:
+        kept = ('tag_dim', 'tag_per_keypoint', 'keypoint_loss', 'tag_loss')
         head.update(
             type='SRAssociativeEmbeddingHead',
             num_keypoints=stock.num_keypoints,
-            **{
-                key: stock.head[key]
-                for key in ('tag_dim', 'tag_per_keypoint', 'keypoint_loss',
-                            'tag_loss') if key in stock.head
-            })
+            **{key: stock.head[key] for key in kept if key in stock.head})
     else:
         head.update(out_channels=stock.num_keypoints, loss=_loss(stock))
     head.update(layers, upscale_factor=factor)
     if options.embed_channels is not None:
+        if not isinstance(options.embed_channels, int):
+            raise ValueError(
+                'expected embed_channels to be one integer for the scheme '
+                f'\'sr\', got {options.embed_channels}')
         head['embed_channels'] = options.embed_channels
-    return Parts(stock.backbone, neck, head, heatmap_size)
+    return HeadSwap(stock.backbone, neck, head, heatmap_size)
 
 
-def srpose_parts(stock: StockModel, options: SwapOptions) -> Parts:
-    """SRPose on features of several strides.
+def swap_to_srpose(stock: StockModel, options: SwapOptions) -> HeadSwap:
+    """Put SRPose on the backbone's features of several strides.
 
     The maps of all levels but the last have a quarter of the input's size.
+
+    Args:
+        stock: The stock model.
+        options: The user's choices.
     """
     if stock.bottom_up:
         raise SwapRefused(
-            'swap_head: SRPose is top-down only; for associative embedding a '
-            'coarse-to-fine head with tags would be needed, use scheme=\'sr\'')
-    backbone, levels = turn_on_levels(stock.backbone, stock.input_size)
-    strides = [round(stock.input_size[0] / level.width) for level in levels]
-    last, heatmap_size = options.fit(levels[-1][1:], stock.input_size)
-    widths = WIDTHS[:len(levels)]
-    neck = dict(
-        type='SRPoseNeck',
-        in_channels=tuple(level.channels for level in levels),
-        out_channels=widths,
-        num_keypoints=stock.num_keypoints)
+            'SRPose is top-down only: for associative embedding a '
+            'coarse-to-fine head with tags would be needed; use '
+            'scheme=\'sr\'')
+    backbone, neck, grids = _srpose_neck(stock)
+    last, heatmap_size = options.fit(grids[-1], stock.input_size)
+    strides = [round(stock.input_size[0] / width) for width, _ in grids]
+    widths = WIDTHS[:len(grids)]
+    neck.update(num_keypoints=stock.num_keypoints, out_channels=widths)
     head = dict(
         type='SRPoseHead',
         in_channels=widths,
@@ -101,15 +102,46 @@ def srpose_parts(stock: StockModel, options: SwapOptions) -> Parts:
         upscale_factors=(*(max(1, stride // 4) for stride in strides[:-1]),
                          last),
         loss=_loss(stock))
-    if options.embed_channels is not None:
-        head['embed_channels'] = _for_each(options.embed_channels, len(widths))
-    return Parts(backbone, neck, head, heatmap_size)
+    embed = options.embed_channels
+    if embed is not None:
+        embed = (embed, ) * len(widths) if isinstance(embed, int) else embed
+        if len(embed) != len(widths):
+            raise ValueError(f'expected embed_channels for {len(widths)} '
+                             f'levels, got {embed}')
+        head['embed_channels'] = embed
+    return HeadSwap(backbone, neck, head, heatmap_size)
+
+
+def _srpose_neck(
+        stock: StockModel) -> Tuple[ConfigDict, dict, Sequence[Size]]:
+    """Return backbone, neck and (W, H) of the levels, coarse to fine."""
+    try:
+        backbone, levels = find_levels(stock.backbone, stock.input_size,
+                                       stock.input_channels)
+    except (ImportError, KeyError):
+        backbone, levels = stock.backbone, [_last_feature(stock, None)]
+    if len(levels) > 1:
+        neck = dict(
+            type='SRPoseNeck',
+            in_channels=tuple(level.channels for level in levels))
+        return backbone, neck, [level[1:] for level in levels]
+    channels, width, height = levels[0]
+    if round(log2(stock.input_size[0] / width)) != 4:
+        raise SwapRefused(
+            f'SRPose cannot be put behind {type_name(backbone)}: features of '
+            'two or more strides, or of stride 16, would be needed, got one '
+            f'map of {width}x{height} cells; set its out_indices or use '
+            'scheme=\'sr\'')
+    neck = dict(type='SRPosePyramidNeck', in_channels=channels)
+    grids = [(width // 2, height // 2), (width, height),
+             (width * 2, height * 2), (width * 4, height * 4)]
+    return backbone, neck, grids
 
 
 def _stock_layers(stock: StockModel) -> Optional[dict]:
-    """The stock head's deconvolutions and convolutions; None without any."""
+    """Return the stock head's deconvolutions and convolutions, if any."""
     head = stock.head
-    if (stock.known.deconvs is None or head.get('deconv_type') == 'vipnas'
+    if (stock.spec.deconvs is None or head.get('deconv_type') == 'vipnas'
             or type_name(head) == 'SimCCHead'
             and head.get('deconv_out_channels', True) is None):
         return None
@@ -126,37 +158,33 @@ def _stock_layers(stock: StockModel) -> Optional[dict]:
 
 
 def _last_feature(stock: StockModel, neck: Optional[dict]) -> Feature:
-    """The feature map that the head gets.
+    """Return the last feature map of the backbone or the neck.
 
-    Where the backbone's package is not installed, the stock head tells it.
+    If the backbone's package is not installed, derive it from the stock head.
     """
     try:
-        return find_features(stock.backbone, neck, stock.input_size)[-1]
+        return find_features(stock.backbone, neck, stock.input_size,
+                             stock.input_channels)[-1]
     except (ImportError, KeyError) as err:
-        size = stock.codec.get('heatmap_size')
-        if size is None:
+        size, layers = stock.codec.get('heatmap_size'), _stock_layers(stock)
+        if size is None or layers is None:
             raise SwapRefused(
-                f'swap_head: {stock.backbone.type} cannot be built here and '
-                'the stock head has no heatmaps to tell the size of its '
-                f'features; install its package ({err})') from err
-        layers = _stock_layers(stock)
+                f'{stock.backbone.type} cannot be built here, and the stock '
+                'head has no heatmaps to derive the size of its features '
+                f'from; install its package ({err})') from err
         growth = 2**len(layers['deconv_out_channels'] or ())
+        if neck is None and stock.neck is not None:
+            growth *= int(stock.neck.get('scale_factor', 1))
         return Feature(stock.head.in_channels, size[0] // growth,
                        size[1] // growth)
 
 
 def _loss(stock: StockModel) -> dict:
-    """The stock loss where it is one of heatmaps."""
+    """Return the stock loss if it compares heatmaps, else the default."""
     loss = stock.head.get('loss') or MSE
     if type_name(loss) == 'KeypointMSELoss':
         return dict(loss, type='SeparableMSELoss')  # the same numbers
     return loss if type_name(loss) in HEATMAP_LOSSES else MSE
 
 
-def _for_each(value: Union[int, Sequence[int]],
-              levels: int) -> Tuple[int, ...]:
-    """One number for each level."""
-    return (value, ) * levels if isinstance(value, int) else tuple(value)
-
-
-SCHEMES = dict(sr=sr_parts, srpose=srpose_parts)
+SCHEMES = dict(sr=swap_to_sr, srpose=swap_to_srpose)

@@ -4,10 +4,15 @@ from typing import Any, Optional, Sequence, Union
 from mmengine.config import Config
 
 from ..configs import ConfigLike, load_config
-from .codec import make_codec
-from .data import add_bottom_up_pipeline, replace_encoders, set_flip
+from .codec_and_data import (
+    add_bottom_up_pipeline,
+    make_codec,
+    replace_encoders,
+    set_flip,
+)
+from .features import find_timm_backbone
 from .options import Size, SwapOptions
-from .schemes import SCHEMES, Parts
+from .schemes import SCHEMES
 from .stock_model import StockModel, read_stock_model
 
 
@@ -19,85 +24,86 @@ def swap_head(cfg: ConfigLike,
               sigma: Optional[float] = None,
               refine: Optional[str] = None,
               unbiased: Optional[bool] = None,
-              embed_channels: Union[None, int, Sequence[int]] = None
-              ) -> Config:
-    """Turn a stock model into one with a super-resolution head.
+              embed_channels: Union[None, int, Sequence[int]] = None,
+              backbone: Optional[str] = None) -> Config:
+    """Return the config of a stock model with a super-resolution head.
 
-    Head, neck, codec, every pipeline that mentions the codec and the flip
-    settings are replaced together; data, evaluators, optimiser and schedule
-    stay. The heatmaps' targets keep their width in input px, UDP models stay
-    UDP-aligned, and deconvolutions that the stock head has stay with ``'sr'``.
+    Head, neck, codec, every pipeline that names the codec and the settings of
+    the flip test are replaced together. Data sets, evaluators, optimizer and
+    schedule stay. The targets keep their width in input px, UDP models stay
+    UDP-aligned, and with ``'sr'`` the stock head's deconvolutions stay.
 
     Args:
-        cfg: A config, its file, ``mmpose::PATH`` or the bare name of a config
-            of MMPose's model zoo. Not changed.
+        cfg: A config, its file, ``mmpose::PATH`` or the name of a config of
+            MMPose's model zoo. Not changed.
         scheme: ``'sr'`` puts :class:`SRHead` (for associative embedding
             :class:`SRAssociativeEmbeddingHead`) on the features of the stock
-            head; ``'srpose'`` puts :class:`SRPoseNeck` and
+            head. ``'srpose'`` puts :class:`SRPoseNeck` and
             :class:`SRPoseHead` on the backbone's features of several strides.
-        heatmap_size: (W, H) of the heatmap, in cells. ``None`` means the
-            input's size, or the largest below that a whole upscale factor
-            reaches.
-        upscale_factor: In the place of ``heatmap_size``, heatmap cells for
-            one cell of the features that the last SR block gets.
+        heatmap_size: (W, H) of the heatmaps, in cells. ``None`` selects the
+            input's size, or the largest smaller size that an integer upscale
+            factor reaches.
+        upscale_factor: Alternative to ``heatmap_size``: heatmap cells per
+            cell of the features that the last SR block processes.
         sigma: Standard deviation of the target's Gaussian in heatmap cells.
-            ``None`` keeps its width in input px, 8 where it had none.
-        refine: How a peak is refined, see :class:`SRHeatmap`. ``None`` is
-            ``'dark'`` where the stock codec does that, else ``'shift'``.
-        unbiased: Whether the Gaussian is centred on the keypoint itself.
-            ``None`` does as the stock codec.
-        embed_channels: Channels of the embedding of one keypoint; for
-            ``'srpose'`` also one number for each level, coarse to fine.
-            ``None`` takes the head's default.
-
-    Returns:
-        The new config.
+            ``None`` keeps its width in input px, 8 if it had none.
+        refine: Refinement of a peak, see :class:`SRHeatmap`. ``None`` selects
+            ``'dark'`` if the stock codec refines so, else ``'shift'``.
+        unbiased: Center the Gaussian on the keypoint, not on a cell. ``None``
+            keeps the stock codec's way.
+        embed_channels: Channels of the embedding of one keypoint. For
+            ``'srpose'`` also one number per level, coarse to fine. ``None``
+            selects the head's default.
+        backbone: A new backbone, ``'timm:NAME'``, with timm's own weights and
+            normalization of images. ``None`` keeps the stock backbone.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        SwapRefused: A ``ValueError``; if the model is not a backbone that
-            feeds one head that is known, or the scheme does not fit it.
+        FileNotFoundError: If the config does not exist.
+        SwapRefused: If the model is not a backbone that feeds one known head,
+            or the scheme does not fit it. A ``ValueError``.
         TypeError: If an option is unknown.
-        ValueError: If the scheme is unknown or an option does not fit.
+        ValueError: If the scheme is unknown, or an option does not fit.
     """
     options = SwapOptions(heatmap_size, upscale_factor, sigma, refine,
-                          unbiased, embed_channels)
+                          unbiased, embed_channels, backbone)
     if scheme not in SCHEMES:
-        raise ValueError(f'swap_head: expected scheme to be one of '
-                         f'{tuple(SCHEMES)}, got {scheme!r}')
+        raise ValueError(f'expected scheme to be one of {tuple(SCHEMES)}, got '
+                         f'{scheme!r}')
     cfg = deepcopy(load_config(cfg))
     stock = read_stock_model(cfg)
-    parts = SCHEMES[scheme](stock, options)
-    codec = make_codec(cfg, stock, parts.heatmap_size, options)
-    _replace_model(cfg, parts, codec)
+    if backbone:
+        new, normalization = find_timm_backbone(
+            backbone[len('timm:'):], stock.input_size, stock.input_channels)
+        stock = stock._replace(backbone=new, neck=None)
+        cfg.model.setdefault('data_preprocessor', dict(
+            type='PoseDataPreprocessor')).update(normalization)
+    new = SCHEMES[scheme](stock, options)
+    codec = make_codec(cfg, stock, new.heatmap_size, options)
+    cfg.model.backbone = new.backbone
+    cfg.model.pop('neck', None)
+    if new.neck is not None:
+        cfg.model.neck = new.neck
+    cfg.model.head = dict(new.head, decoder=deepcopy(codec))
     _replace_data(cfg, stock, codec)
-    set_flip(cfg, stock, parts.heatmap_size)
+    set_flip(cfg, stock, new.heatmap_size)
     cfg.custom_imports = _with_this_package(cfg.get('custom_imports'))
     return cfg
 
 
-def _replace_model(cfg: Config, parts: Parts, codec: dict) -> None:
-    cfg.model.backbone = parts.backbone
-    cfg.model.pop('neck', None)
-    if parts.neck is not None:
-        cfg.model.neck = parts.neck
-    cfg.model.head = dict(parts.head, decoder=deepcopy(codec))
-
-
 def _replace_data(cfg: Config, stock: StockModel, codec: dict) -> None:
+    """Set the new codec in all pipelines."""
     cfg.codec = deepcopy(codec)
-    replaced = replace_encoders(cfg, codec)
-    if replaced or not cfg.get('train_dataloader'):
+    if replace_encoders(cfg, codec) or not cfg.get('train_dataloader'):
         return
     if not stock.bottom_up:
-        raise ValueError(
-            'swap_head: expected a training pipeline with a GenerateTarget '
-            'step, got none; add the step or take train_dataloader out')
+        raise ValueError('expected a training pipeline with a GenerateTarget '
+                         'step, got none; add the step or remove '
+                         'train_dataloader')
     add_bottom_up_pipeline(cfg, codec)
 
 
 def _with_this_package(imports: Any) -> dict:
-    """The config's own imports behind this package's."""
+    """Return the config's own imports, after this package."""
     names = (imports or {}).get('imports') or []
     names = [names] if isinstance(names, str) else list(names)
     return dict(

@@ -1,110 +1,106 @@
-"""Weights that a swapped model takes over from a stock checkpoint."""
-from typing import Dict, Iterator, List, NamedTuple, Tuple
+from copy import deepcopy
+from pathlib import Path
+from typing import Dict, Iterator, NamedTuple, Sequence, Tuple, Union
 
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmpose.registry import MODELS
+from torch import Tensor
 
-from ..checkpoints.safe_checkpoint import StateDict
+from ..checkpoints import load_weights
 from .features import build_shapes
 from .stock_model import read_stock_model
 
 LAYERS = ('deconv_layers.', 'conv_layers.')
 
 
-class TakenWeights(NamedTuple):
-    """What a swapped model takes over.
+class KeptWeights(NamedTuple):
+    """Weights of a stock model that its swapped model keeps.
 
     Attributes:
         state_dict: The weights, under the new model's keys.
-        taken: The stock and the new key of each.
-        fresh: Keys of the new model that start from its initialisation.
-        left: Keys of the checkpoint that the new model has no place for.
+        kept: The stock key and the new key of each.
+        fresh: Keys of the new model that start from its initialization.
+        dropped: Keys of the stock model that have no place in the new one.
     """
-    state_dict: StateDict
-    taken: Tuple[Tuple[str, str], ...]
+    state_dict: Dict[str, Tensor]
+    kept: Tuple[Tuple[str, str], ...]
     fresh: Tuple[str, ...]
-    left: Tuple[str, ...]
+    dropped: Tuple[str, ...]
 
     def report(self) -> str:
-        """What was taken, starts fresh and was left, by module."""
-        lines = [f'taken over: {len(self.taken)} tensors']
-        lines += _count_modules([key for _, key in self.taken])
-        lines += [f'  {old} -> {new}' for old, new in self.taken if old != new]
-        lines.append(f'starts fresh: {len(self.fresh)} tensors')
-        lines += _count_modules(self.fresh)
-        lines.append(f'left behind: {len(self.left)} tensors')
-        lines += _count_modules(self.left)
+        """Return the number of tensors of each kind by module."""
+        lines = [f'kept: {len(self.kept)} tensors']
+        lines += _count_by_module([new for _, new in self.kept])
+        lines += [f'  {old} -> {new}' for old, new in self.kept if old != new]
+        for name in ('fresh', 'dropped'):
+            keys = getattr(self, name)
+            lines.append(f'{name}: {len(keys)} tensors')
+            lines += _count_by_module(keys)
         return '\n'.join(lines)
 
 
-def take_weights(stock: Config, swapped: Config,
-                 state_dict: StateDict) -> TakenWeights:
-    """Find the weights of a stock model that a swapped one has a place for.
+def keep_weights(stock: Config, swapped: Config,
+                 checkpoint: Union[str, Path]) -> KeptWeights:
+    """Select the weights of a stock model that fit into a swapped one.
 
-    Those are the backbone's, a kept neck's and the deconvolutions and
-    convolutions that both heads have.
+    These are the backbone's, the neck's if it stays, and the deconvolutions
+    and convolutions that both heads have.
 
     Args:
         stock: The stock config.
-        swapped: The config that :func:`swap_head` made of it.
-        state_dict: The stock model's weights.
-
-    Returns:
-        The weights and what becomes of each key.
+        swapped: The config that :func:`swap_head` returned for it.
+        checkpoint: A checkpoint of the stock config.
 
     Raises:
-        ValueError: If a tensor of the backbone has another shape than the
-            config says, or no tensor of it is there.
+        FileNotFoundError: If the checkpoint does not exist.
+        ValueError: If the checkpoint is corrupt, could run code or does not
+            have exactly the weights of the stock config.
     """
-    expected = dict(_shapes(swapped))
-    head = read_stock_model(stock).known.deconvs
+    model_cfg = deepcopy(stock.model)
+    model_cfg.backbone.init_cfg = None
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        model = MODELS.build(model_cfg)
+    load_weights(model, checkpoint)
+    shapes = dict(_shapes(swapped))
+    deconvs = read_stock_model(stock).spec.deconvs
     same_neck = stock.model.get('neck') == swapped.model.get('neck')
-    weights, taken = {}, []
-    for key, value in state_dict.items():
-        new = _new_key(key, head, same_neck)
-        if new not in expected:
-            continue
-        if tuple(value.shape) == expected[new]:
+    weights, kept, dropped = {}, [], []
+    for key, value in model.state_dict().items():
+        new = _new_key(key, deconvs, same_neck)
+        if shapes.get(new) == value.shape:
             weights[new] = value
-            taken.append((key, new))
-        elif new.startswith('backbone.'):
-            raise ValueError(
-                f'swap_head: expected {key!r} in shape {expected[new]}, got '
-                f'{tuple(value.shape)}; give a checkpoint of this config')
-    if not any(key.startswith('backbone.') for key in weights):
-        raise ValueError(
-            'swap_head: expected a checkpoint with weights of the backbone, '
-            f'got {sorted(state_dict)[:3]} and others; give a checkpoint of '
-            'this config')
-    used = {old for old, _ in taken}
-    return TakenWeights(
-        weights, tuple(taken),
-        tuple(key for key in expected if key not in weights),
-        tuple(key for key in state_dict if key not in used))
+            kept.append((key, new))
+        else:
+            dropped.append(key)
+    fresh = tuple(key for key in shapes if key not in weights)
+    return KeptWeights(weights, tuple(kept), fresh, tuple(dropped))
 
 
 def _shapes(cfg: Config) -> Iterator[Tuple[str, Tuple[int, ...]]]:
-    """Key and shape of each tensor of a model."""
+    """Yield key and shape of each tensor of a model."""
     for part in ('backbone', 'neck', 'head'):
         if cfg.model.get(part):
             module = build_shapes(cfg.model[part])
             for key, value in module.state_dict().items():
-                yield f'{part}.{key}', tuple(value.shape)
+                yield f'{part}.{key}', value.shape
 
 
-def _new_key(key: str, head: str, same_neck: bool) -> str:
-    """What a stock key is called in the swapped model; '' if nothing is."""
+def _new_key(key: str, deconvs: str, same_neck: bool) -> str:
+    """Return the key of a stock weight in the swapped model, or ''."""
     if key.startswith('backbone.') or same_neck and key.startswith('neck.'):
         return key
-    if head and key.startswith(tuple(head + layer for layer in LAYERS)):
-        return 'head.' + key[len(head):]
+    if deconvs and key.startswith(tuple(deconvs + name for name in LAYERS)):
+        return 'head.' + key[len(deconvs):]
     return ''
 
 
-def _count_modules(keys: List[str]) -> List[str]:
-    """A line for each part of the model: how many tensors it has."""
+def _count_by_module(keys: Sequence[str]) -> Iterator[str]:
+    """Yield a line for each part of the model with its number of tensors."""
     counts: Dict[str, int] = {}
     for key in keys:
         parts = key.split('.')
         name = parts[0] if parts[0] == 'backbone' else '.'.join(parts[:2])
         counts[name] = counts.get(name, 0) + 1
-    return [f'  {name}: {count}' for name, count in counts.items()]
+    for name, count in counts.items():
+        yield f'  {name}: {count}'

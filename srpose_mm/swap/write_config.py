@@ -1,17 +1,19 @@
-"""Write a config as the few lines that differ from another one."""
 import os
 from pathlib import Path
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Tuple
 
 from mmengine.config import Config
-from mmengine.logging import MMLogger
 from yapf.yapflib.yapf_api import FormatCode
 
+from ..checkpoints import atomic_write
 from ..configs import load_config
+from ..console import get_logger
 
 # Variables that others in the file refer to, in the order of the file.
 NAMED = ('codec', 'train_pipeline', 'train_pipeline_stage2')
 FIRST = ('custom_imports', *NAMED)
+# Prefix of a string that is written without quotes.
+CODE = '@code '
 STYLE = dict(
     based_on_style='pep8',
     split_before_expression_after_opening_paren=True,
@@ -20,88 +22,85 @@ STYLE = dict(
 Names = List[Tuple[str, Any]]
 
 
-class _Source(str):
-    """Text that is written as it is, without quotes."""
+def write_config(cfg: Config, base: str, out: Path, header: str) -> None:
+    """Write a config as the lines that differ from another one.
 
-
-def write_config(cfg: Config, base: Optional[str], out: Path,
-                 header: str) -> None:
-    """Write a config.
+    If the differences cannot be expressed, all lines are written.
 
     Args:
         cfg: The config.
-        base: The file or ``PACKAGE::PATH`` to inherit from. The whole config
-            is written where that cannot express it, or without a base.
+        base: The file or ``PACKAGE::PATH`` to inherit from.
         out: The file to write.
-        header: What the file says of itself, a line or more.
+        header: A comment for the first lines of the file.
     """
     comment = ''.join(f'# {line}\n' for line in header.splitlines())
-    if base is not None:
+    with atomic_write(out) as unfinished:
         try:
-            out.write_text(comment + _difference(cfg, base, out))
-            if same_config(Config.fromfile(out), cfg):
-                return
-            reason = 'it reads back as another config'
+            # A base's path is relative to the file.
+            unfinished.write_text(_difference(cfg, base, unfinished))
+            _check(unfinished, cfg)
+            text = _difference(cfg, base, out)
         # A value without a literal fails in any way.
         except Exception as err:
-            reason = f'{type(err).__name__}: {err}'
-        logger = MMLogger.get_instance('srpose_mm', logger_name='srpose_mm')
-        logger.info(f'{out} is written whole, not as what differs from '
-                    f'{base}: {reason}')
-    out.write_text(comment + cfg.pretty_text)
+            get_logger().info(f'{out} inherits nothing from {base} '
+                              f'({type(err).__name__}: {err})')
+            text = cfg.pretty_text
+            unfinished.write_text(text)
+            try:
+                _check(unfinished, cfg)
+            except Exception as err:
+                raise ValueError(
+                    f'{out}: expected values that a config file can hold, '
+                    f'got one that fails with {err}; use literals') from err
+        unfinished.write_text(comment + text)
+
+
+def _check(path: Path, cfg: Config) -> None:
+    """Check that a file has the contents of a config."""
+    if not same_config(Config.fromfile(path), cfg):
+        raise ValueError('it reads back as another config')
 
 
 def same_config(one: Config, other: Config) -> bool:
-    """Whether two configs say the same.
+    """Return True if two configs have equal values of equal types.
 
-    Args:
-        one: A config. The scope that MMEngine adds to what is inherited from
-            MMPose does not count.
-        other: Another one.
+    The scope that MMEngine adds to values inherited from MMPose is ignored.
     """
     return _same(_unscoped(one), _unscoped(other))
 
 
 def _difference(cfg: Config, base: str, out: Path) -> str:
-    """The text of a config that inherits from ``base``."""
-    source, base = _load_base(base, out)
-    old, new = source.to_dict(), cfg.to_dict()
-    names, appended, lines = [], '', [f'_base_ = [{base!r}]']
+    """Return the text of a config that inherits from ``base``."""
+    old, new = load_config(base).to_dict(), cfg.to_dict()
+    if '::' not in base:
+        base = Path(os.path.relpath(base, out.parent)).as_posix()
+    names, lines = [], [f'_base_ = [{base!r}]']
     for key in sorted(new, key=lambda k: FIRST.index(k) if k in FIRST else 99):
-        value = new[key]
-        if key in old and _same(old[key], value):
+        if key in old and _same(old[key], new[key]):
             continue
-        if key == 'codec' and key in old and set(old[key]) - set(value):
-            # Lists below take the codec as it is, without this key.
-            appended = '\n# in the place of the inherited one\n' \
-                       'codec = dict(codec, _delete_=True)'
         if key in old and key not in NAMED:
-            value = _changes(old[key], value, names)
+            value = _changes(old[key], new[key], names)
         else:
-            value = _refer(value, names)
+            value = _refer(new[key], names)
         lines.append(f'{key} = {_text(value)}')
         if key in NAMED:
             names.append((key, new[key]))
-    text, _ = FormatCode('\n'.join([*lines, appended]), style_config=STYLE)
-    return text
-
-
-def _load_base(base: str, out: Path) -> Tuple[Config, str]:
-    """The base's config and what the new file calls it."""
-    cfg = load_config(base)
-    if '::' not in base:
-        base = Path(os.path.relpath(base, out.parent)).as_posix()
-    return cfg, base
+    if set(old.get('codec', ())) - set(new.get('codec', ())):
+        # Lists above refer to the codec without this key.
+        lines.append('\n# replaces the inherited codec\n'
+                     'codec = dict(codec, _delete_=True)')
+    return FormatCode('\n'.join(lines) + '\n', style_config=STYLE)[0]
 
 
 def _changes(old: Any, new: Any, names: Names) -> Any:
-    """What to merge into ``old``, by MMEngine's rules, to get ``new``."""
+    """Return the value that turns ``old`` into ``new`` when merged into it."""
     value = _refer(new, names)
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return value
     replaced = any(key not in new for key in old)
-    if isinstance(value, _Source):
-        return _Source(f'dict({value}, _delete_=True)') if replaced else value
+    if isinstance(value, str):
+        name = value[len(CODE):]
+        return f'{CODE}dict({name}, _delete_=True)' if replaced else value
     if replaced:
         return dict(_delete_=True, **value)
     return {
@@ -111,10 +110,10 @@ def _changes(old: Any, new: Any, names: Names) -> Any:
 
 
 def _refer(value: Any, names: Names) -> Any:
-    """Put names in the place of values that variables have."""
+    """Replace values that a variable has by its name."""
     for name, named in names:
         if _same(value, named):
-            return _Source(name)
+            return CODE + name
     if isinstance(value, dict):
         return {k: _refer(v, names) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -122,8 +121,26 @@ def _refer(value: Any, names: Names) -> Any:
     return value
 
 
+def _text(value: Any) -> str:
+    """Return a value in Python's syntax, with dicts as calls if possible."""
+    if isinstance(value, str) and value.startswith(CODE):
+        return value[len(CODE):]
+    if isinstance(value, dict):
+        if all(isinstance(k, str) and k.isidentifier() for k in value):
+            items = ', '.join(f'{k}={_text(v)}' for k, v in value.items())
+            return f'dict({items})'
+        items = ', '.join(f'{k!r}: {_text(v)}' for k, v in value.items())
+        return f'{{{items}}}'
+    if isinstance(value, (list, tuple)):
+        items = ', '.join(map(_text, value))
+        if isinstance(value, list):
+            return f'[{items}]'
+        return f'({items},)' if len(value) == 1 else f'({items})'
+    return repr(value)
+
+
 def _same(one: Any, other: Any) -> bool:
-    """Whether two values are equal and so are their types."""
+    """Return True if two values and their types are equal."""
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):
@@ -135,7 +152,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _unscoped(value: Any) -> Any:
-    """Plain values without the scope of MMPose."""
+    """Return plain values without the scope of MMPose."""
     if isinstance(value, Config):
         value = value.to_dict()
     if isinstance(value, dict):
@@ -146,20 +163,3 @@ def _unscoped(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(map(_unscoped, value))
     return value
-
-
-def _text(value: Any) -> str:
-    """A value as Python writes it, dicts as calls where they can be."""
-    if isinstance(value, _Source):
-        return str(value)
-    if isinstance(value, dict):
-        if all(isinstance(k, str) and k.isidentifier() for k in value):
-            items = ', '.join(f'{k}={_text(v)}' for k, v in value.items())
-            return f'dict({items})'
-        items = ', '.join(f'{k!r}: {_text(v)}' for k, v in value.items())
-        return f'{{{items}}}'
-    if isinstance(value, list):
-        return f'[{", ".join(map(_text, value))}]'
-    if isinstance(value, tuple):
-        return f'({", ".join(map(_text, value))}{"," * (len(value) == 1)})'
-    return repr(value)

@@ -18,7 +18,7 @@ FAMILIES = {
     'vit_tiny_patch16_224': dict(
         img_size=(64, 32), embed_dim=16, depth=3, num_heads=2),
 }
-STRIDES = {name: (4, 8, 16, 32) for name in FAMILIES}
+STRIDES = dict.fromkeys(FAMILIES, (4, 8, 16, 32))
 STRIDES['vit_tiny_patch16_224'] = (16, )
 LITE0, VIT = 'tf_efficientnet_lite0', 'vit_tiny_patch16_224'
 

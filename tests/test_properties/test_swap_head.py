@@ -9,7 +9,7 @@ from srpose_mm.apis import swap_head
 from srpose_mm.configs import load_config
 
 from ..support.examples import EXAMPLES, property_test
-from ..test_swap.test_swap_head import REFUSED, SR, SRPOSE
+from ..support.stock_models import REFUSED, SR, SRPOSE
 
 NAMES = sorted({row[0] for row in (*SR, *SRPOSE)} | set(REFUSED))[::2]
 

@@ -5,11 +5,9 @@ from mmengine.config import Config
 from mmpose.registry import KEYPOINT_CODECS, TRANSFORMS
 
 from srpose_mm.apis import swap_head
+from srpose_mm.codecs.sr_heatmap import REFINEMENTS
 
-RES50 = 'td-hm_res50_8xb64-210e_coco-256x192'
-UDP = 'cspnext-tiny_udp_8xb256-210e_coco-256x192'
-RTMPOSE = 'rtmpose-t_8xb256-420e_coco-256x192'
-AE = 'ae_hrnet-w32_8xb24-300e_coco-512x512'
+from ..support.stock_models import AE, RES50, RTMPOSE, UDP
 
 
 def test_codec_of_msra():
@@ -55,7 +53,7 @@ def test_associative_embedding():
     assert cfg.model.test_cfg.restore_heatmap_size is False
     assert cfg.train_pipeline == cfg.train_dataloader.dataset.pipeline
     assert [step.type for step in cfg.train_pipeline][3:5] == [
-        'GenerateTarget', 'BottomupGetHeatmapMask'
+        'GenerateTarget', 'BottomupGetValidMask'
     ]
     with pytest.raises(ValueError, match='no refine for associative embedd'):
         swap_head(AE, refine='dark')
@@ -87,27 +85,46 @@ def test_options():
 
 @pytest.mark.parametrize('options, message', [
     (dict(heatmap_size=(96, 128), upscale_factor=2),
-     r'or upscale_factor, got both, \(96, 128\) and 2; leave one out'),
+     r'or upscale_factor, got both, \(96, 128\) and 2; omit one'),
     (dict(heatmap_size=(100, 128)),
-     r'multiple of the features\' 48x64 .*got \(100, 128\); choose for ex'
+     r'multiple of 48x64 .*got \(100, 128\); choose for ex'
      r'ample \(96, 128\)'),
-    (dict(upscale_factor=0), 'positive whole number, got 0'),
+    (dict(upscale_factor=0), 'upscale_factor to be a positive integer, got 0'),
+    (dict(heatmap_size=96), r'heatmap_size to be \(width, height\).*got 96'),
+    (dict(heatmap_size=(96, 128.5)), 'heatmap_size to be .*128.5'),
+    (dict(sigma=0), 'sigma to be a positive number of heatmap cells, got 0'),
+    (dict(sigma=-1), 'sigma to be a positive number of heatmap cells, got -1'),
+    (dict(sigma='8'), 'sigma to be a positive number .* got \'8\''),
+    (dict(sigma=float('nan')), 'sigma to be a positive number .* got nan'),
+    (dict(refine='foo'), r'refine to be one of \(\'none\', .*got \'foo\''),
+    (dict(unbiased='yes'), 'unbiased to be True or False, got \'yes\''),
+    (dict(embed_channels=0), 'embed_channels to be a positive integer.* 0'),
+    (dict(embed_channels=(4, 4)), r'one integer .*\'sr\', got \(4, 4\)'),
+    (dict(scheme='srpose', embed_channels=(4, 4)),
+     r'embed_channels for 4 levels, got \(4, 4\)'),
+    (dict(backbone='resnet18'), 'backbone to be \'timm:NAME\', got \'resne'),
     (dict(scheme='simple'),
      r'scheme to be one of \(\'sr\', \'srpose\'\), got \'simple\''),
 ])
 def test_wrong_options(options, message):
-    with pytest.raises(ValueError, match=f'swap_head: expected .*{message}'):
+    with pytest.raises(ValueError, match=f'expected .*{message}'):
         swap_head(RES50, **options)
 
 
 def test_unknown_options_and_files():
     with pytest.raises(TypeError, match='kernel'):
         swap_head(RES50, kernel=9)
-    with pytest.raises(FileNotFoundError, match='swap_head: expected config '
+    with pytest.raises(FileNotFoundError, match='expected a config file'
                        '.* or MMPose, got \'td-hm_res51\''):
         swap_head('td-hm_res51')
     with pytest.raises(ValueError, match='with a model, got one with'):
         swap_head(Config(dict(codec=dict())))
+
+
+@pytest.mark.parametrize('refine', REFINEMENTS)
+def test_all_refinements_of_the_codec(refine):
+    codec = KEYPOINT_CODECS.build(swap_head(RES50, refine=refine).codec)
+    assert codec.refine == refine
 
 
 @pytest.mark.parametrize('name', [RES50, UDP], ids=['MSRA', 'UDP'])

@@ -1,0 +1,159 @@
+from copy import deepcopy
+
+from mmengine.config import Config
+
+from ..configs import iter_typed, type_name
+from .options import Size, SwapOptions
+from .stock_model import StockModel
+
+TEST_PARTS = ('test_dataloader', 'val_dataloader', 'val_pipeline')
+
+
+def make_codec(cfg: Config, stock: StockModel, heatmap_size: Size,
+               options: SwapOptions) -> dict:
+    """Return the config of the codec for heatmaps of the given size.
+
+    The Gaussian keeps its width in input px, and the pixel mapping, MSRA's or
+    UDP's, stays.
+
+    Args:
+        cfg: The stock config.
+        stock: Its model.
+        heatmap_size: (W, H) of the heatmaps, in cells.
+        options: The user's choices.
+
+    Raises:
+        ValueError: If an option is given that the codec does not have.
+    """
+    for name in ('unbiased', 'refine'):
+        if stock.bottom_up and getattr(options, name) is not None:
+            raise ValueError(
+                f'expected no {name} for associative embedding, whose codec '
+                f'has none, got {getattr(options, name)!r}; omit it')
+    codec = dict(
+        type='SRAssociativeEmbedding' if stock.bottom_up else 'SRHeatmap',
+        input_size=stock.input_size,
+        heatmap_size=heatmap_size,
+        sigma=_sigma(stock, heatmap_size),
+        target='keypoints')
+    udp = type_name(stock.codec) == 'UDPHeatmap'
+    if stock.bottom_up:
+        # The kernel of the non-maximum suppression and the shift of the
+        # center are in cells of the stock grid: the defaults fit the new one.
+        kept = ('use_udp', 'decode_keypoint_order', 'decode_keypoint_thr',
+                'decode_tag_thr', 'decode_topk', 'decode_max_instances')
+        codec.update({k: stock.codec[k] for k in kept if k in stock.codec})
+    elif udp or crops_by_udp(cfg) or stock.codec.get('use_udp'):
+        codec['use_udp'] = True
+    if udp or stock.codec.get('unbiased'):
+        # These stock codecs refine peaks by DARK.
+        codec.update(unbiased=True, refine='dark')
+    for name in ('sigma', 'unbiased', 'refine'):
+        if getattr(options, name) is not None:
+            codec[name] = getattr(options, name)
+    return codec
+
+
+def _sigma(stock: StockModel, heatmap_size: Size) -> float:
+    """Return the stock Gaussian's width in cells of the new grid.
+
+    Codecs without heatmaps are assigned the usual width of MMPose's
+    heatmaps, 2 cells of a quarter-size map.
+    """
+    size, sigma = stock.codec.get('heatmap_size'), stock.codec.get('sigma')
+    if size is None or not isinstance(sigma, (int, float)):
+        size, sigma = stock.input_size, 8
+    sigma = sigma * heatmap_size[0] / size[0]
+    return int(sigma) if sigma == int(sigma) else sigma
+
+
+def crops_by_udp(cfg: Config) -> bool:
+    """Return True if images of the test data are cropped with UDP."""
+    for name in TEST_PARTS:
+        for step in iter_typed(cfg.get(name)):
+            if type_name(step) == 'TopdownAffine':
+                return bool(step.get('use_udp', False))
+    return False
+
+
+def replace_encoders(cfg: Config, codec: dict) -> int:
+    """Set the encoder of every GenerateTarget step of a config.
+
+    The steps can lie in data loaders, wrapped data sets, variables and hooks
+    that switch pipelines.
+
+    Args:
+        cfg: The config, which is changed.
+        codec: Config of the codec.
+
+    Returns:
+        The number of steps.
+    """
+    steps = [step for step in iter_typed(dict(cfg.items()))
+             if type_name(step) == 'GenerateTarget']
+    for step in steps:
+        step['encoder'] = deepcopy(codec)
+        # One codec makes all targets.
+        for old in ('multilevel', 'target_type'):
+            step.pop(old, None)
+    return len(steps)
+
+
+def add_bottom_up_pipeline(cfg: Config, codec: dict) -> None:
+    """Add a training pipeline to a stock config that is for testing only.
+
+    The augmentation follows MMPose's bottom-up configs: rotation 30 degrees,
+    scale 0.75 to 1.5, translation 40 of 512 px.
+
+    Args:
+        cfg: The config, which is changed.
+        codec: Config of the codec.
+    """
+    pipeline = [
+        dict(type='LoadImage'),
+        dict(
+            type='BottomupRandomAffine',
+            input_size=codec['input_size'],
+            shift_factor=40 / 512,
+            scale_factor=(0.75, 1.5),
+            rotate_factor=30.,
+            distribution='uniform'),
+        dict(type='RandomFlip', direction='horizontal'),
+        dict(type='GenerateTarget', encoder=deepcopy(codec)),
+        dict(type='BottomupGetValidMask'),
+        dict(type='PackPoseInputs'),
+    ]
+    loaders = [step for part in TEST_PARTS for step in iter_typed(
+        cfg.get(part)) if type_name(step) == 'LoadImage']
+    if loaders:
+        pipeline[0] = deepcopy(loaders[0])  # gray images, file client
+    if codec.get('use_udp'):
+        pipeline[1]['use_udp'] = True
+    if not cfg.get('default_scope'):
+        for step in pipeline:
+            step['type'] = f'mmpose.{type_name(step)}'
+    cfg.train_pipeline = deepcopy(pipeline)
+    cfg.train_dataloader.dataset.pipeline = pipeline
+
+
+def set_flip(cfg: Config, stock: StockModel, heatmap_size: Size) -> None:
+    """Set how a flipped image's heatmaps are put back on the new grid.
+
+    An MSRA crop and a tensor are mirrored about points that differ by one
+    input pixel; a shift of one cell compensates this. UDP's crop has no such
+    difference.
+
+    Args:
+        cfg: The config, whose ``model.test_cfg`` is changed.
+        stock: Its model.
+        heatmap_size: (W, H) of the heatmaps, in cells.
+    """
+    test_cfg = dict(cfg.model.get('test_cfg') or {})
+    if stock.bottom_up:
+        # Maps of the input's size need no resize.
+        test_cfg['restore_heatmap_size'] = heatmap_size != stock.input_size
+    else:
+        test_cfg.pop('shift_coords', None)  # of heads for coordinates
+        test_cfg.update(
+            flip_mode='heatmap', shift_heatmap=not crops_by_udp(cfg))
+    cfg.model.test_cfg = test_cfg
