@@ -1,5 +1,5 @@
 from .check_data.check_dataset import check_dataset
-from .checkpoints.convert_checkpoint import Conversion, convert_checkpoint
+from .checkpoints import convert_checkpoint, load_checkpoint, load_weights
 from .console import run_mmpose_tool
 from .deploy import (
     Complexity,
@@ -18,9 +18,9 @@ from .swap.swap_head import swap_head
 from .testing.make_toy_dataset import make_toy_dataset
 
 __all__ = [
-    'Complexity', 'Conversion', 'ExportMismatch', 'ExportResult', 'Predicted',
-    'SwapFiles', 'SwapRefused', 'check_dataset', 'convert_checkpoint',
-    'draw_heatmaps', 'export_model', 'fuse_for_inference', 'make_toy_dataset',
-    'measure_complexity', 'predict', 'run_mmpose_tool', 'swap_files',
-    'swap_head', 'visualize'
+    'Complexity', 'ExportMismatch', 'ExportResult', 'Predicted', 'SwapFiles',
+    'SwapRefused', 'check_dataset', 'convert_checkpoint', 'draw_heatmaps',
+    'export_model', 'fuse_for_inference', 'load_checkpoint', 'load_weights',
+    'make_toy_dataset', 'measure_complexity', 'predict', 'run_mmpose_tool',
+    'swap_files', 'swap_head', 'visualize'
 ]

@@ -12,7 +12,7 @@ import torch
 from mmengine.config import Config
 from mmpose.registry import MODELS
 
-from srpose_mm.configs import SRPOSE_MIM
+from srpose_mm.configs import SRPOSE_MIM, load_config
 
 from .conftest import CONFIGS
 from .support.authors_code import MODELS_OF_THE_PAPER, authors_srpose
@@ -57,10 +57,13 @@ def test_complexity(tmp_path):
 
 def test_convert_checkpoint(tmp_path):
     name, (_, sizes) = next(iter(MODELS_OF_THE_PAPER.items()))
-    weights = authors_srpose(**sizes)
-    torch.save(dict(state_dict=dict(weights)), tmp_path / 'authors.pth')
-    output = run('convert_checkpoint', 'authors.pth', '--out', 'ours.pth',
-                 cwd=tmp_path)
+    cfg = load_config(name)
+    backbone = MODELS.build(cfg.model.backbone).state_dict()
+    weights = {**{f'backbone.{key}': value for key, value in backbone.items()},
+               **authors_srpose(**sizes)}
+    torch.save(dict(state_dict=weights), tmp_path / 'authors.pth')
+    output = run('convert_checkpoint', name, 'authors.pth', '--out',
+                 'ours.pth', cwd=tmp_path)
     assert 'ours.pth' in output
 
 

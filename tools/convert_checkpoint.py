@@ -1,36 +1,36 @@
 """Convert a checkpoint of the authors' code (SRPose, bottom-up SR head).
 
-It says which tensors it maps and drops and which configs the result loads
-into; without --out it writes nothing.
+CONFIG is the config of the same model in this package. If the weights do not
+fit it, the error names the configs that they fit. Without --out nothing is
+written.
 
 Example:
-    mim run srpose_mm convert_checkpoint authors.pth --out converted.pth
+    mim run srpose_mm convert_checkpoint \\
+        td-srpose_res50_8xb32-210e_coco-256x192 authors.pth --out ours.pth
 """
 import argparse
 
-from mmengine.logging import MMLogger
-
-from srpose_mm.checkpoints.convert_checkpoint import convert_checkpoint
+from srpose_mm.checkpoints import convert_checkpoint
+from srpose_mm.console import get_logger, one_line_errors
 
 
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument('checkpoint', help='file of the authors\' code')
+    parser.add_argument(
+        'config',
+        help='config: a file, PACKAGE::PATH or a name, of srpose_mm or MMPose')
+    parser.add_argument('checkpoint', help='the authors\' file or its URL')
     parser.add_argument('--out', help='file to write')
     return parser.parse_args(argv)
 
 
 def main(argv=None):
     args = parse_args(argv)
-    try:
-        conversion = convert_checkpoint(args.checkpoint, args.out)
-    except (OSError, ValueError) as err:
-        raise SystemExit(f'{err}') from err
-    logger = MMLogger.get_instance('srpose_mm', logger_name='srpose_mm')
-    logger.info(conversion.report())
+    with one_line_errors('convert_checkpoint'):
+        convert_checkpoint(args.config, args.checkpoint, args.out)
     if args.out:
-        logger.info(f'written to {args.out}')
+        get_logger().info(f'wrote {args.out}')
 
 
 if __name__ == '__main__':

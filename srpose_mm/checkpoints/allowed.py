@@ -2,8 +2,8 @@
 
 A checkpoint is a pickle, and a pickle names the functions that rebuild its
 contents. ``ALLOWED`` holds the names in checkpoints of PyTorch and MMEngine.
-The unpickler of this module refuses any other name, whatever the PyTorch
-version and ``torch.serialization.add_safe_globals`` allow.
+Any other name is refused, whatever the version of PyTorch and
+``torch.serialization.add_safe_globals`` allow.
 
 NumPy's functions are replaced: a forged data type would make an array whose
 elements are pointers. The replacements accept plain numbers and text.
@@ -22,6 +22,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 
 PLAIN_CODE = re.compile(r'[?biufcSU]\d*')
+ARRAY_TYPE = object()  # replaces numpy.ndarray, which is never called
 
 
 class Refused(ValueError):
@@ -29,16 +30,7 @@ class Refused(ValueError):
 
 
 class PlainDtype:
-    """Replacement of ``numpy.dtype`` for numbers and text.
-
-    Args:
-        code: Kind and size, such as ``'f8'``.
-        align: Ignored; accepted because NumPy pickles it.
-        copy: Ignored; accepted because NumPy pickles it.
-
-    Raises:
-        Refused: If ``code`` is a structured type or an object type.
-    """
+    """Replacement of ``numpy.dtype`` for a number or text such as ``'f8'``."""
 
     def __init__(self, code: str, align: bool = False, copy: bool = True):
         if not isinstance(code, str) or not PLAIN_CODE.fullmatch(code):
@@ -64,37 +56,13 @@ class PlainArray(np.ndarray):
         return np.array(self, subok=False).__reduce__()
 
     def __setstate__(self, state: Tuple) -> None:
-        """Set shape, type and bytes, which must fit together."""
+        """Set shape, data type and bytes, which must fit together."""
         version, shape, plain, fortran, data = state
         if not isinstance(plain, PlainDtype) or not isinstance(data, bytes):
             raise Refused('an array that is not plain bytes')
         if len(data) != plain.dtype.itemsize * np.prod(shape, dtype=object):
             raise Refused(f'{len(data)} bytes for an array of shape {shape}')
         super().__setstate__((version, shape, plain.dtype, fortran, data))
-
-
-def plain_scalar(plain: PlainDtype, data: bytes) -> Any:
-    """Replace ``numpy.core.multiarray.scalar``."""
-    if not isinstance(plain, PlainDtype) or not isinstance(data, bytes):
-        raise Refused('a number that is not plain bytes')
-    return np.frombuffer(data, plain.dtype, count=1)[0]
-
-
-def array_type(*args: Any) -> None:
-    """Replace the name ``numpy.ndarray``, which a checkpoint never calls."""
-    raise Refused('a call of numpy.ndarray')
-
-
-def plain_array(subtype: Any, shape: Any, code: Any) -> PlainArray:
-    """Replace ``numpy.core.multiarray._reconstruct``."""
-    if subtype is not array_type:
-        raise Refused(f'an array of type {subtype!r}')
-    return PlainArray((0, ))
-
-
-def empty_bytes() -> bytes:
-    """Replace ``bytes``, which pickle calls without arguments for ``b''``."""
-    return b''
 
 
 class CallOnly:
@@ -118,14 +86,22 @@ class CallOnly:
         return getattr, (HistoryBuffer, self.function.__name__)
 
 
+def plain_array(subtype: Any, shape: Any, code: Any) -> PlainArray:
+    """Replace ``numpy.core.multiarray._reconstruct``."""
+    if subtype is not ARRAY_TYPE:
+        raise Refused(f'an array of type {subtype!r}')
+    return PlainArray((0, ))
+
+
+def plain_scalar(plain: PlainDtype, data: bytes) -> Any:
+    """Replace ``numpy.core.multiarray.scalar``."""
+    if not isinstance(plain, PlainDtype) or not isinstance(data, bytes):
+        raise Refused('a number that is not plain bytes')
+    return np.frombuffer(data, plain.dtype, count=1)[0]
+
+
 def history_buffer_method(owner: type, name: str) -> CallOnly:
-    """Replace ``getattr``, which MMEngine's log history needs.
-
-    ``HistoryBuffer.mean`` is pickled as ``getattr(HistoryBuffer, 'mean')``.
-
-    Raises:
-        Refused: If the attribute is not a public method of HistoryBuffer.
-    """
+    """Replace ``getattr``: MMEngine pickles ``HistoryBuffer.mean`` with it."""
     method = None
     if owner is HistoryBuffer and not name.startswith('_'):
         method = vars(HistoryBuffer).get(name)
@@ -135,7 +111,7 @@ def history_buffer_method(owner: type, name: str) -> CallOnly:
 
 
 ALLOWED = {
-    'builtins.bytes': CallOnly(empty_bytes),
+    'builtins.bytes': CallOnly(lambda: b''),  # called for empty bytes only
     'builtins.complex': complex,
     'builtins.getattr': CallOnly(history_buffer_method),
     'builtins.set': set,
@@ -144,19 +120,16 @@ ALLOWED = {
     '_codecs.encode': encode,
     'mmengine.logging.history_buffer.HistoryBuffer': HistoryBuffer,
     'numpy.dtype': PlainDtype,
-    'numpy.ndarray': array_type,
+    'numpy.ndarray': ARRAY_TYPE,
     'torch.Size': torch.Size,
     'torch.device': torch.device,
+    **{str(v): v for v in vars(torch).values() if isinstance(v, torch.dtype)}
 }
 for _name in ('_rebuild_tensor', '_rebuild_tensor_v2', '_rebuild_parameter'):
     ALLOWED[f'torch._utils.{_name}'] = CallOnly(getattr(torch._utils, _name))
 for _module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
     ALLOWED[f'{_module}.scalar'] = CallOnly(plain_scalar)
     ALLOWED[f'{_module}._reconstruct'] = CallOnly(plain_array)
-ALLOWED.update({
-    str(dtype): dtype
-    for dtype in vars(torch).values() if isinstance(dtype, torch.dtype)
-})
 
 
 class AllowedUnpickler(pickle.Unpickler):
@@ -178,8 +151,8 @@ def load_allowed(stream: BinaryIO, map_location: Any = 'cpu') -> Any:
         map_location: As for ``torch.load``.
 
     Raises:
-        Refused: If the file has any other contents than tensors, plain
-            values and MMEngine's log history.
+        Refused: If the file has other contents than tensors, plain values and
+            MMEngine's log history.
     """
     if tarfile.is_tarfile(stream):
         raise Refused('a tar archive')
@@ -187,7 +160,7 @@ def load_allowed(stream: BinaryIO, map_location: Any = 'cpu') -> Any:
     try:
         records = torch._C.PyTorchFileReader(stream).get_all_records()
     except RuntimeError:
-        records = []  # torch's older format, which is no archive
+        records = []  # PyTorch's older format, which is no archive
     # torch.load runs the program in such an archive, whatever the unpickler.
     if 'constants.pkl' in records:
         raise Refused('a TorchScript program')
@@ -196,9 +169,9 @@ def load_allowed(stream: BinaryIO, map_location: Any = 'cpu') -> Any:
         __name__='allowed',
         Unpickler=AllowedUnpickler,
         load=lambda file, **kwargs: AllowedUnpickler(file, **kwargs).load())
-    # AllowedUnpickler resolves every name in the file. weights_only=True
-    # would put torch's list in its place, which lacks MMEngine's log history
-    # and which other code can extend.
+    # AllowedUnpickler resolves each name in the file. weights_only=True would
+    # use PyTorch's list, which lacks MMEngine's log history and which other
+    # code can extend.
     return torch.load(
         stream,
         map_location=map_location,
@@ -207,17 +180,13 @@ def load_allowed(stream: BinaryIO, map_location: Any = 'cpu') -> Any:
 
 
 PLAIN_NODES = (ast.Module, ast.Assign, ast.Name, ast.Store, ast.Load,
-               ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.Call,
-               ast.keyword, ast.UnaryOp, ast.USub)
+               ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.keyword,
+               ast.UnaryOp, ast.USub)
 
 
 def is_plain_config(text: Any) -> bool:
-    """Return True if the text of a config assigns plain values only.
-
-    MMEngine writes such a text into each checkpoint and executes it when an
-    inferencer is built without a config.
-    """
-    # MMEngine replaces {{variables}} and reads _base_ before it executes.
+    """Return True if the text of a config assigns plain values only."""
+    # MMEngine replaces {{variables}} and reads _base_ before it runs the text.
     if not isinstance(text, str) or '{{' in text or '_base_' in text:
         return False
     try:
@@ -225,6 +194,5 @@ def is_plain_config(text: Any) -> bool:
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return False
     return all(
-        isinstance(node, PLAIN_NODES) and
-        (not isinstance(node, ast.Call) or getattr(node.func, 'id', '') ==
-         'dict') for node in nodes)
+        getattr(node.func, 'id', '') == 'dict' if isinstance(node, ast.Call)
+        else isinstance(node, PLAIN_NODES) for node in nodes)

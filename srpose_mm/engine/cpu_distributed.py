@@ -1,12 +1,12 @@
-"""Several processes on a machine without a GPU.
+"""Train in several processes on a machine without a GPU.
 
 MMEngine's launchers select a GPU before they join the processes, and fail
-where torch was built for GPUs and there is none. Importing this module joins
-them over gloo instead; MMEngine uses a group that it finds. With a GPU, or in
-a single process, it does nothing. Configs ask for it with
+without one. Importing this module joins the processes over gloo, and MMEngine
+uses the group that exists. With a GPU or in a single process the module does
+nothing. A config imports it with
 ``custom_imports = dict(imports=['srpose_mm', 'srpose_mm.engine.cpu_distributed'])``
-and need ``model_wrapper_cfg = dict(type='MMDistributedDataParallel',
-device_ids=None)``, because the default wrapper names a GPU as well.
+and needs ``model_wrapper_cfg = dict(type='MMDistributedDataParallel',
+device_ids=None)``, because the default wrapper names a GPU.
 """  # noqa: E501
 import atexit
 import gc
@@ -15,8 +15,8 @@ import os
 import torch
 from torch import distributed
 
-# Its functions have the default group as a default argument. Imported after
-# the group is there, as DDP does, they would keep it to the very end.
+# Its functions have the default group as a default argument. If DDP imported
+# it after the group exists, they would keep the group until the process ends.
 from torch.distributed.nn import functional  # noqa: F401
 
 
@@ -30,11 +30,11 @@ def join_over_gloo() -> None:
 
 
 def leave_group() -> None:
-    """End gloo's threads.
+    """End gloo's threads before the interpreter ends.
 
-    They must end before the interpreter does, else a process can abort at
-    its exit. They live as long as anything refers to the group: models that
-    wait for the garbage collection do.
+    Otherwise a process can abort at its exit. The threads live as long as
+    anything refers to the group, such as models that wait for the garbage
+    collector.
     """
     gc.collect()
     if distributed.is_initialized():

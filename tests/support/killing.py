@@ -1,6 +1,6 @@
 """Trainings that are killed at random moments until they end.
 
-python -m tests.test_engine.killing ROOT WORK ROUNDS
+python -m tests.support.killing ROOT WORK ROUNDS
 """
 import json
 import os

@@ -1,6 +1,6 @@
 """A small training, in this process or, to be killed, in one of its own.
 
-python -m tests.test_engine.training ROOT WORK NUMBER
+python -m tests.support.training ROOT WORK NUMBER
 
 The process is killed while it writes its checkpoint of that number.
 """
@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import torch
 from mmengine.config import Config
@@ -22,7 +23,7 @@ BATCHES = 3  # of an epoch
 
 
 def config(root, work_dir, **options):
-    """The demo's training, on six people, with a narrow backbone."""
+    """Return the demo's config for six instances and a narrow backbone."""
     cfg = Config.fromfile(CONFIG)
     cfg.merge_from_dict({
         'work_dir': str(work_dir),
@@ -44,19 +45,31 @@ def config(root, work_dir, **options):
     return cfg
 
 
-def train(cfg, *hooks):
-    """Run it; give back the runner."""
+# MMEngine formats the config's text for each checkpoint, which takes most of
+# the time of a small training. The text without line breaks is a config too.
+UNFORMATTED = mock.patch('mmengine.config.config.FormatCode',
+                         lambda text, **kwargs: (text, True))
+
+
+def build(cfg):
+    """Build the runner of a config."""
     DefaultScope._instance_dict.clear()
     cfg.experiment_name = f'{os.getpid()}-{time.monotonic_ns()}'
-    runner = Runner.from_cfg(cfg)
-    for hook in hooks:
-        runner.register_hook(hook)
-    runner.train()
+    return Runner.from_cfg(cfg)
+
+
+def train(cfg, *hooks):
+    """Run a training and return its runner."""
+    with UNFORMATTED:
+        runner = build(cfg)
+        for hook in hooks:
+            runner.register_hook(hook)
+        runner.train()
     return runner
 
 
 def state(runner):
-    """All numbers that a training ends with, by name."""
+    """Return all numbers that a training ends with, by name."""
     tensors = dict(runner.model.state_dict())
     for index, values in runner.optim_wrapper.state_dict()['state'].items():
         tensors.update({f'{index} {key}': v for key, v in values.items()})
@@ -79,7 +92,7 @@ def kill():
 
 
 def slow_write(path, contents, pause, kill_at=None):
-    """In the place of ``Path.write_bytes``: in ten parts."""
+    """Write a file in ten parts; replaces ``Path.write_bytes``."""
     size = len(contents) // 10 + 1
     with path.open('wb') as stream:
         for part in range(10):
@@ -91,7 +104,7 @@ def slow_write(path, contents, pause, kill_at=None):
 
 
 def write_slowly(pause, killed=None):
-    """Let each checkpoint take ten pauses; end the process in one of them.
+    """Make each checkpoint take ten pauses; end the process in one of them.
 
     Args:
         pause: Seconds.

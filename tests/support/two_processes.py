@@ -1,6 +1,6 @@
 """What two processes compute, for a comparison with one.
 
-torchrun --nproc_per_node 2 -m tests.test_engine.two_processes OUT
+torchrun --nproc_per_node 2 -m tests.support.two_processes OUT
 """
 import sys
 

@@ -76,7 +76,7 @@ def test_same_weights_without_a_seed(toy_coco, tmp_path):
 
 def run(module, *words):
     return subprocess.run(
-        [sys.executable, '-m', f'tests.test_engine.{module}',
+        [sys.executable, '-m', f'tests.support.{module}',
          *map(str, words)],
         cwd=ROOT,
         env={**os.environ, 'OMP_NUM_THREADS': str(torch.get_num_threads())},

@@ -1,4 +1,4 @@
-"""What a training or test that loads a checkpoint does with a bad one."""
+"""Which checkpoint a training resumes from, and what it keeps."""
 import os
 import shutil
 from pathlib import Path
@@ -7,14 +7,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 from mmengine.hooks import CheckpointHook
+from mmengine.logging import MessageHub
 from mmengine.runner import save_checkpoint
 from mmpose.registry import HOOKS
 
-from srpose_mm.checkpoints.safe_load import safe_load
-from srpose_mm.checkpoints.whole_file_backend import WholeFileBackend
+from srpose_mm.checkpoints import AtomicFileBackend
 
+from ..support.gadgets import Call
+from ..support.run_checkpoint import flip_bit, run_checkpoint
 from ..support.training import config, train
-from ..test_checkpoints.test_checkpoint_globals import Gadget, run_checkpoint
 
 
 class Log(list):
@@ -41,32 +42,26 @@ def work_dir(tmp_path):
 
 
 def before_run(work_dir, load_from=None, resume=True, **kwargs):
-    """What will be loaded, by its name, and what is logged."""
+    """Return the name of the checkpoint to load, and what is logged."""
     runner = SimpleNamespace(
         work_dir=str(work_dir), logger=Log(), _resume=resume,
         _load_from=load_from and str(load_from))
     HOOKS.build(dict(type='SafeCheckpointHook', **kwargs)).before_run(runner)
-    found = runner._load_from
-    return found and Path(found).name, runner.logger
+    chosen = runner._load_from
+    return chosen and Path(chosen).name, runner.logger
 
 
 def cut(path, size):
-    contents = path.read_bytes()
-    path.write_bytes(contents[:size])
+    path.write_bytes(path.read_bytes()[:size])
 
 
-def flip(path, place):
-    contents = bytearray(path.read_bytes())
-    contents[place] ^= 1
-    path.write_bytes(contents)
-
-
-def replace(path):
-    """As torch does, in which an archive's tensors can be told by value."""
-    contents = safe_load(path, 'test')
-    contents['state_dict']['weight'] = torch.full((2, ), 0.1)
+def flip(path):
+    """Flip a bit of a weight that can be told by its value."""
+    weight = torch.full((2, ), 0.1)
+    contents = run_checkpoint()
+    contents['state_dict']['weight'] = weight
     torch.save(contents, path)
-    return path.read_bytes().index(torch.full((2, ), 0.1).numpy().tobytes())
+    flip_bit(path, weight)
 
 
 DAMAGE = {
@@ -74,13 +69,19 @@ DAMAGE = {
     'a byte': lambda path: cut(path, 1),
     'half': lambda path: cut(path, path.stat().st_size // 2),
     'all but a byte': lambda path: cut(path, -1),
-    'a bit of a weight': lambda path: flip(path, replace(path)),
+    'a bit of a weight': flip,
     'text': lambda path: path.write_text('404 not found'),
     'a folder': lambda path: (path.unlink(), path.mkdir()),
     'removed': lambda path: path.unlink(),
     'code': lambda path: torch.save(
-        Gadget(os.system, f'touch {path.parent}/ran'), path),
-    'no dict': lambda path: torch.save([1], path),
+        Call(os.system, f'touch {path.parent}/ran'), path),
+    'a config': lambda path: torch.save(
+        run_checkpoint(config='open("ran", "w")'), path),
+    'a number': lambda path: torch.save(1, path),
+    'a list': lambda path: torch.save([1], path),
+    'a tensor': lambda path: torch.save(torch.zeros(2), path),
+    'no meta': lambda path: torch.save(
+        dict(state_dict={}, message_hub={}, meta=None), path),
 }
 
 
@@ -90,8 +91,7 @@ def test_the_next_older_one_is_taken(damage, work_dir):
     name, log = before_run(work_dir)
     assert name == 'epoch_2.pth'
     assert len(log) == 1
-    assert log[0].startswith('SafeCheckpointHook: ')
-    assert 'epoch_3.pth' in log[0] and '\n' not in log[0]
+    assert 'epoch_3.pth: expected' in log[0] and '\n' not in log[0]
     assert not (work_dir / 'ran').exists()
 
 
@@ -100,18 +100,18 @@ def test_all_is_well(work_dir):
     assert before_run(work_dir, resume=False) == (None, [])
 
 
-def test_two_are_damaged(work_dir):
+def test_two_are_corrupt(work_dir):
     cut(work_dir / 'epoch_3.pth', 100)
     cut(work_dir / 'epoch_2.pth', 0)
     name, log = before_run(work_dir)
     assert name == 'epoch_1.pth' and len(log) == 2
 
 
-def test_none_is_whole(work_dir):
+def test_none_is_intact(work_dir):
     for path in work_dir.glob('*.pth'):
         cut(path, 100)
-    with pytest.raises(ValueError, match='expected a whole checkpoint in '
-                       r'.*work.* got 3 that cannot be read; train anew'):
+    with pytest.raises(ValueError, match='expected an intact checkpoint in '
+                       r'.*work.* got 3 that cannot be read; train without'):
         before_run(work_dir)
 
 
@@ -148,7 +148,7 @@ def test_a_folder_that_was_moved(work_dir, tmp_path):
 
 
 def test_a_folder_that_was_copied(work_dir, tmp_path):
-    """The original may have been trained anew since."""
+    """The original may have been trained again since."""
     copied = tmp_path / 'copied'
     shutil.copytree(str(work_dir), str(copied))
     cut(work_dir / 'epoch_3.pth', 100)
@@ -162,6 +162,7 @@ def test_checkpoints_in_another_folder(work_dir, tmp_path):
     work_dir.mkdir()
     (work_dir / 'last_checkpoint').write_text(
         str(tmp_path / 'out/work/epoch_3.pth'))
+    assert before_run(work_dir)[0] == 'epoch_3.pth'
     cut(tmp_path / 'out/work/epoch_3.pth', 100)
     name, _ = before_run(work_dir, out_dir=str(tmp_path / 'out'))
     assert name == 'epoch_2.pth'
@@ -172,14 +173,13 @@ def test_one_that_is_named_is_refused_and_another_offered(work_dir):
     assert before_run(work_dir, given)[0] == 'epoch_3.pth'
     cut(given, 100)
     with pytest.raises(ValueError, match='epoch_3.pth: expected a checkpoint '
-                       r'of .* got a file that is damaged .*; resume from '
-                       r'another one; .*epoch_2.pth\' is whole'):
+                       r'of .*; .*epoch_2.pth\' is intact'):
         before_run(work_dir, given)
     for path in work_dir.glob('*.pth'):
         cut(path, 100)
-    with pytest.raises(ValueError, match='resume from another one$'):
+    with pytest.raises(ValueError, match='from a source you trust$'):
         before_run(work_dir, given)
-    with pytest.raises(FileNotFoundError, match='got .*none.pth'):
+    with pytest.raises(FileNotFoundError, match='none.pth: expected'):
         before_run(work_dir, work_dir / 'none.pth')
 
 
@@ -187,65 +187,12 @@ def test_one_that_is_named_is_refused_and_another_offered(work_dir):
                                      'epoch'])
 def test_weights_are_no_training(lacking, work_dir):
     path = work_dir / 'epoch_3.pth'
-    contents = safe_load(path, 'test')
+    contents = run_checkpoint()
     (contents if lacking in contents else contents['meta']).pop(lacking)
     torch.save(contents, path)
     with pytest.raises(ValueError, match=f'got one without {lacking}; to '
-                       'start from its weights give it as load_from'):
+                       'start from its weights give the checkpoint as load_f'):
         before_run(work_dir, path)
-    if lacking != 'state_dict':
-        assert before_run(work_dir, path, resume=False)[0] == path.name
-
-
-@pytest.mark.parametrize('given', [
-    'https://example.com/a.pth', 'http://example.com/a.pth', 's3://b/a.pth',
-    'torchvision://resnet50', 'open-mmlab://a', 'modelzoo://a', 'pavi://a'
-])
-@pytest.mark.parametrize('resume', [False, True])
-def test_nothing_is_downloaded(given, resume, work_dir):
-    with pytest.raises(ValueError, match='expected load_from to be a local '
-                       f'file, got {given!r}; nothing is downloaded'):
-        before_run(work_dir, given, resume=resume)
-
-
-def test_code_is_not_run_before_a_test(work_dir):
-    path = work_dir / 'epoch_3.pth'
-    DAMAGE['code'](path)
-    with pytest.raises(ValueError, match='damaged or could run code'):
-        before_run(work_dir, path, resume=False)
-    assert not (work_dir / 'ran').exists()
-
-
-def test_weights_alone_may_be_loaded(work_dir):
-    """As the files of torchvision are, without a state_dict."""
-    path = work_dir / 'weights.pth'
-    torch.save(torch.nn.Linear(2, 1).state_dict(), path)
-    assert before_run(work_dir, path, resume=False)[0] == 'weights.pth'
-
-
-@pytest.mark.parametrize('keep', [1, 2])
-def test_it_keeps_what_the_stock_hook_keeps(keep, toy_coco, tmp_path):
-    found = {}
-    for kind in ('SafeCheckpointHook', 'CheckpointHook'):
-        hook = {'default_hooks.checkpoint.type': kind,
-                'default_hooks.checkpoint.max_keep_ckpts': keep}
-        runner = train(config(toy_coco, tmp_path / kind, **hook))
-        found[kind] = sorted(p.name for p in (tmp_path / kind).glob('*.pth'))
-        ids = runner.message_hub.get_info('keep_ckpt_ids')
-        assert ids[-keep:] == [2, 3][-keep:]
-    assert found['SafeCheckpointHook'] == found['CheckpointHook']
-    assert len(found['SafeCheckpointHook']) == keep
-
-
-@pytest.mark.parametrize('contents', [
-    1, None, [1], torch.zeros(2),
-    dict(state_dict={}, message_hub={}, meta=None)
-])
-def test_what_is_no_training_at_all(contents, work_dir):
-    torch.save(contents, work_dir / 'epoch_3.pth')
-    name, log = before_run(work_dir)
-    assert name == 'epoch_2.pth'
-    assert 'expected the checkpoint of a training, got one without' in log[0]
 
 
 def test_a_store_elsewhere_is_left_to_mmengine(tmp_path):
@@ -258,17 +205,118 @@ def test_a_store_elsewhere_is_left_to_mmengine(tmp_path):
     assert isinstance(hook, CheckpointHook)
 
 
-def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
-    target = tmp_path / 'sub' / 'epoch_1.pth'
-    WholeFileBackend().put(b'old', target)
+@pytest.mark.parametrize('keep', [1, 2])
+def test_it_keeps_as_many_as_asked_for(keep, toy_coco, tmp_path):
+    runner = train(config(
+        toy_coco, tmp_path, **{
+            'default_hooks.checkpoint.max_keep_ckpts': keep}))
+    ids = runner.message_hub.get_info('keep_ckpt_ids')
+    assert ids == [2, 3][-keep:]
+    assert sorted(path.name for path in tmp_path.glob('*.pth')) == [
+        f'epoch_{number}.pth' for number in ids]
 
-    def full(path, contents):
-        with path.open('wb') as stream:
-            stream.write(contents[:1])
-        raise OSError('No space left on device')
 
-    monkeypatch.setattr(Path, 'write_bytes', full)
+class Runner(SimpleNamespace):
+    """What a hook needs of a runner to save checkpoints."""
+
+    def __init__(self, folder, hook):
+        super().__init__(
+            epoch=0, iter=0, logger=SimpleNamespace(info=str), fails=False,
+            work_dir=str(folder), message_hub=MessageHub(str(folder)))
+        self.hook = hook
+
+    def save_checkpoint(self, folder, filename, *args, **kwargs):
+        if self.fails:
+            raise OSError('No space left on device')
+        contents = dict(message_hub=self.message_hub.state_dict())
+        self.hook.before_save_checkpoint(self, contents)
+        torch.save(contents, Path(folder) / filename)
+
+
+def saving_hook(folder, **kwargs):
+    folder.mkdir()
+    hook = HOOKS.build(
+        dict(type='SafeCheckpointHook', rule='greater', save_last=False,
+             **kwargs))
+    runner = Runner(folder, hook)
+    hook.before_train(runner)
+    hook.file_backend = AtomicFileBackend()
+    return hook, runner
+
+
+def names(hook):
+    return sorted(path.name for path in Path(hook.out_dir).glob('*.pth'))
+
+
+def validate(hook, runner, *scores):
+    runner.epoch += 1
+    hook._save_best_checkpoint(runner, dict(zip(('AP', 'AR'), scores)))
+    return names(hook)
+
+
+def test_the_best_is_kept_until_the_better_is_written(tmp_path):
+    hook, runner = saving_hook(tmp_path / 'a', save_best='AP')
+    assert validate(hook, runner, .1) == ['best_AP_epoch_1.pth']
+    assert validate(hook, runner, .2) == ['best_AP_epoch_2.pth']
+    assert validate(hook, runner, .15) == ['best_AP_epoch_2.pth']
+    runner.fails = True
     with pytest.raises(OSError, match='No space left'):
-        WholeFileBackend().put(b'new', target)
-    assert target.read_bytes() == b'old'
-    assert list(target.parent.iterdir()) == [target]
+        validate(hook, runner, .3)
+    assert (tmp_path / 'a' / 'best_AP_epoch_2.pth').is_file()
+
+
+def test_the_best_of_two_metrics(tmp_path):
+    hook, runner = saving_hook(tmp_path / 'a', save_best=['AP', 'AR'])
+    validate(hook, runner, .1, .3)
+    assert validate(hook, runner, .2, .2) == [
+        'best_AP_epoch_2.pth', 'best_AR_epoch_1.pth']
+    assert validate(hook, runner, .1, .4) == [
+        'best_AP_epoch_2.pth', 'best_AR_epoch_3.pth']
+
+
+def test_the_best_of_another_training_stays(tmp_path):
+    first, runner = saving_hook(tmp_path / 'a', save_best='AP')
+    validate(first, runner, .1)
+    second, runner = saving_hook(tmp_path / 'b', save_best='AP')
+    second.best_ckpt_path = first.best_ckpt_path
+    assert validate(second, runner, .2) == ['best_AP_epoch_1.pth']
+    assert Path(first.best_ckpt_path).is_file()
+
+
+def test_the_oldest_is_removed_after_the_newest_is_written(tmp_path):
+    """If it cannot be, a resumed training removes it."""
+    hook, runner = saving_hook(tmp_path / 'a', max_keep_ckpts=1)
+
+    def save(step):
+        hook._save_checkpoint_with_step(runner, step, {})
+
+    save(1)
+    remove = hook.file_backend.remove
+
+    def killed(path):
+        raise KeyboardInterrupt
+
+    hook.file_backend.remove = killed
+    with pytest.raises(KeyboardInterrupt):
+        save(2)
+    assert names(hook) == ['epoch_1.pth', 'epoch_2.pth']
+    hub = torch.load(tmp_path / 'a/epoch_2.pth')['message_hub']
+    assert hub['runtime_info']['keep_ckpt_ids'] == [1, 2]
+    hook.file_backend.remove = remove
+    runner.message_hub.load_state_dict(hub)
+    hook.out_dir = None
+    hook.before_train(runner)
+    assert names(hook) == ['epoch_2.pth']
+    save(3)
+    hub = torch.load(tmp_path / 'a/epoch_3.pth')['message_hub']
+    assert names(hook) == ['epoch_3.pth']
+    assert runner.message_hub.get_info('keep_ckpt_ids') == [3]
+
+
+def test_what_a_killed_training_left_is_removed(tmp_path):
+    folder = tmp_path / 'a'
+    (folder / '.unfinished_checkpoint_x').mkdir(parents=True)
+    (folder / '.unfinished_checkpoint_x' / 'file.pth').touch()
+    hook = HOOKS.build(dict(type='SafeCheckpointHook'))
+    hook.before_train(Runner(folder, hook))
+    assert list(folder.iterdir()) == []

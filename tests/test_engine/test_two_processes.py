@@ -21,7 +21,7 @@ def found(tmp_path_factory):
     # Processes that wait for each other would wait for half an hour.
     result = subprocess.run(
         [sys.executable, '-m', 'torch.distributed.run', '--standalone',
-         '--nproc_per_node', '2', '-m', 'tests.test_engine.two_processes',
+         '--nproc_per_node', '2', '-m', 'tests.support.two_processes',
          str(out)],
         cwd=ROOT,
         env={**os.environ, 'OMP_NUM_THREADS': '1'},

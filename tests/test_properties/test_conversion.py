@@ -1,9 +1,9 @@
-"""Checkpoints of the authors' code and of this package, there and back."""
+"""Keys of the authors' code and of this package, in both directions."""
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srpose_mm.checkpoints.checkpoint_keys import to_authors_keys, to_our_keys
+from srpose_mm.checkpoints.authors import to_authors_keys, to_our_keys
 
 from ..support.authors_code import authors_bottom_up, authors_srpose
 from ..support.examples import EXAMPLES, property_test
@@ -13,7 +13,7 @@ channels = st.integers(1, 9)
 
 @st.composite
 def srpose_heads(draw):
-    """Of two to four levels, numbers as the design has them or not."""
+    """Draw weights of two to four levels, with the design's numbers or not."""
     levels = draw(st.integers(2, 4))
 
     def each(strategy):
@@ -45,7 +45,7 @@ def bottom_up_heads(draw):
 @property_test(EXAMPLES // 2)
 def test_conversion_loses_nothing(theirs):
     theirs = {**theirs, 'backbone.conv1.weight': torch.randn(2, 3, 1, 1)}
-    ours, _ = to_our_keys(theirs)
+    ours = to_our_keys(theirs)
     assert not any(key.startswith('keypoint_head.') for key in ours)
     back = to_authors_keys(ours)
     assert list(back) == list(theirs)

@@ -14,10 +14,10 @@ PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 
 
 class EndWithParent:
-    """A ``worker_init_fn`` that ties a worker to the process it works for.
+    """A ``worker_init_fn`` that makes a worker end with its parent process.
 
     Args:
-        init: The ``worker_init_fn`` that is called after it.
+        init: The ``worker_init_fn`` to call afterwards.
     """
 
     def __init__(self, init: Optional[Callable[[int], None]]):
@@ -26,7 +26,7 @@ class EndWithParent:
 
     def __call__(self, worker_id: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        # It may have been killed before it could be asked for.
+        # The parent may have been killed before the call above.
         if os.getppid() != self.parent:
             os._exit(1)
         if self.init is not None:
@@ -35,30 +35,29 @@ class EndWithParent:
 
 @HOOKS.register_module()
 class EndWorkersHook(Hook):
-    """End the workers of data loaders with the process they work for.
+    """End the workers of data loaders with the main process.
 
-    PyTorch's workers notice that it was killed, but then wait for ever to hand
-    over the batches that nobody takes, and one that had just started does not
-    notice. Here the kernel ends them. On systems other than Linux and where
-    processes are started by a fork server, this hook does nothing, and
+    If the main process is killed, DataLoader workers can hang on a full
+    queue. This hook asks the Linux kernel (PR_SET_PDEATHSIG) to kill them with
+    their parent. It does nothing on other systems or with a fork server.
     MMEngine's ``IterBasedTrainLoop`` starts its workers before any hook.
     """
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Tie the workers of the training's loader."""
-        self._tie(runner.train_dataloader)
+        """Prepare the workers of training."""
+        self._prepare(runner.train_dataloader)
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """Tie the workers of the validation's loader."""
-        self._tie(runner.val_dataloader)
+        """Prepare the workers of validation."""
+        self._prepare(runner.val_dataloader)
 
     def before_test_epoch(self, runner: Runner) -> None:
-        """Tie the workers of the test's loader."""
-        self._tie(runner.test_dataloader)
+        """Prepare the workers of a test."""
+        self._prepare(runner.test_dataloader)
 
     @staticmethod
-    def _tie(loader: DataLoader) -> None:
-        # The parent of what a fork server starts is the fork server.
+    def _prepare(loader: DataLoader) -> None:
+        # The parent of a fork server's workers is the fork server.
         context = loader.multiprocessing_context or multiprocessing
         method = context.get_start_method(allow_none=True)
         if (sys.platform == 'linux' and method != 'forkserver'

@@ -9,10 +9,10 @@ from mmpose.registry import HOOKS
 
 
 class SeedWorker:
-    """A ``worker_init_fn`` whose seeds differ from epoch to epoch.
+    """A ``worker_init_fn`` whose seeds differ between epochs.
 
     Args:
-        init: The ``worker_init_fn`` that is called before it.
+        init: The ``worker_init_fn`` to call before.
     """
 
     def __init__(self, init: Optional[Callable[[int], None]]):
@@ -22,12 +22,12 @@ class SeedWorker:
     def __call__(self, worker_id: int) -> None:
         if self.init is not None:
             self.init(worker_id)
-        # Apart from the process that it works for, which has no number here.
+        # The main process has no number here.
         seed_all([*self.entropy, worker_id + 1])
 
 
 def seed_all(entropy: Sequence[int]) -> None:
-    """Seed Python, NumPy and PyTorch with what depends on all numbers."""
+    """Seed Python, NumPy and PyTorch by all of some numbers."""
     seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
     random.seed(seed)
     np.random.seed(seed)
@@ -36,22 +36,23 @@ def seed_all(entropy: Sequence[int]) -> None:
 
 @HOOKS.register_module()
 class EpochSeedHook(Hook):
-    """Seed each epoch, so that a resumed training draws what it would have.
+    """Seed each epoch, so that a resumed training draws the same numbers.
 
-    MMEngine seeds the process once: random numbers of the third epoch depend
-    on those of the first two, which a resumed training does not draw. Here
-    they depend on the seed of the run, which a checkpoint keeps, the epoch,
-    the rank and the worker of the data loader. To that end the workers start
-    anew in each epoch, also with ``persistent_workers``. Trainings that count
-    iterations are one epoch to MMEngine and are not reproduced.
+    MMEngine seeds the process once: the random numbers of epoch 3 depend on
+    those of epochs 1 and 2, which a resumed training does not draw. With this
+    hook they depend on the seed of the run, which a checkpoint keeps, the
+    epoch, the rank and the worker. Workers restart in each epoch, even with
+    ``persistent_workers``. A training that counts iterations is one epoch to
+    MMEngine and is not reproduced.
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Take hold of the workers; shuffle as the resumed training did."""
+        """Wrap the ``worker_init_fn``, and shuffle by the resumed seed."""
         loader = runner.train_dataloader
         self.worker = SeedWorker(loader.worker_init_fn)
         loader.worker_init_fn = self.worker
-        # A run without a seed got one before it read that of its checkpoint.
+        # Without a seed in the config, the sampler has another than the
+        # checkpoint.
         if hasattr(loader.sampler, 'seed'):
             loader.sampler.seed = runner.seed
 
@@ -59,6 +60,5 @@ class EpochSeedHook(Hook):
         """Seed this process, and its workers when they start."""
         entropy = [runner.seed, runner.epoch, runner.rank]
         self.worker.entropy = entropy
-        # Ends workers that are kept over epochs.
-        runner.train_dataloader._iterator = None
+        runner.train_dataloader._iterator = None  # ends persistent workers
         seed_all(entropy)

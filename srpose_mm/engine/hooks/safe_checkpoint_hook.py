@@ -1,55 +1,71 @@
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Optional
+from typing import Iterator, Optional, Sequence
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 from mmpose.registry import HOOKS
 
-from srpose_mm.checkpoints.safe_load import refuse_url, safe_load
-from srpose_mm.checkpoints.whole_checkpoints import (
-    first_whole,
-    load_resumable,
-    older_checkpoints,
-    recorded_checkpoint,
+from srpose_mm.checkpoints.files import UNFINISHED
+from srpose_mm.checkpoints.resuming import (
+    check_resumable,
+    first_intact,
+    latest_checkpoint,
+    newest_first,
 )
-from srpose_mm.checkpoints.whole_file_backend import UNFINISHED
+from srpose_mm.checkpoints.weights import fit_weights, load_weights
 
-BACKEND = dict(backend='WholeFileBackend')
+BACKEND = dict(backend='AtomicFileBackend')
 
 
 @HOOKS.register_module()
 class SafeCheckpointHook(CheckpointHook):
-    """:class:`CheckpointHook` for processes that are killed.
+    """:class:`CheckpointHook` for trainings that can be killed.
 
-    It takes the same arguments and writes the same checkpoints, but
+    Arguments and checkpoints are the same. Differences:
 
-    - a checkpoint gets its name when all of it is written, and the oldest one
-      or the one that was the best is removed after that;
-    - ``resume`` takes the newest checkpoint that is whole, and says which
-      ones are not;
-    - of checkpoints to resume from or load, in training and in tests, only
-      tensors and plain values are read, whatever torch does by default, and
-      URLs are refused: MMEngine unpickles what it downloads without care.
+    - A checkpoint is written completely or not at all, and an outdated one is
+      removed afterwards.
+    - ``resume`` chooses the newest checkpoint that is intact, and logs which
+      ones are corrupt.
+    - A test, or a training that resumes, needs all weights of the model. If a
+      training has ``load_from``, the hook logs which weights do not fit.
 
     Raises:
-        FileNotFoundError: If a checkpoint is not there.
-        ValueError: If a checkpoint is damaged, could run code or is a URL, or
-            if none is whole.
+        FileNotFoundError: If a checkpoint does not exist.
+        ValueError: If a checkpoint is corrupt, could run code or belongs to
+            another model, or if no checkpoint is intact.
     """
 
+    _earlier_ids: Sequence[int] = ()
+
     def before_run(self, runner: Runner) -> None:
-        """Look at what will be loaded, before MMEngine loads it."""
+        """Choose the checkpoint to resume from."""
+        if not runner._resume:
+            return
         if runner._load_from is not None:
-            self._check(runner, runner._load_from)
-        elif runner._resume and not self._is_remote():
-            whole = self._newest_whole(runner)
-            # MMEngine would take what last_checkpoint names.
-            runner._load_from = None if whole is None else str(whole)
+            self._check_given(runner, runner._load_from)
+        elif not self._is_remote():
+            path = self._newest_intact(runner)
+            # MMEngine would resume from the one that last_checkpoint names.
+            runner._load_from = None if path is None else str(path)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Compare the weights with the model before MMEngine loads them."""
+        location = runner._load_from or 'the checkpoint'
+        if runner._resume or not isinstance(runner._train_loop, BaseLoop):
+            load_weights(runner.model, location, checkpoint)
+            return
+        problems = fit_weights(runner.model, location, checkpoint)
+        if problems:
+            runner.logger.warning(
+                f'load_from {location}: the checkpoint {problems}; weights '
+                'of the model that are not loaded keep their initial values')
 
     def before_train(self, runner: Runner) -> None:
-        """Prepare to write; tidy up after a training that was killed."""
+        """Prepare to write; remove what a killed training left."""
         is_local = not self._is_remote()
         if is_local:
             self.backend_args = BACKEND
@@ -58,97 +74,73 @@ class SafeCheckpointHook(CheckpointHook):
             for left in Path(self.out_dir).glob(f'{UNFINISHED}*'):
                 shutil.rmtree(left)
 
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Record the checkpoint that is removed after this one is written.
+
+        If the training is killed in between, the resumed one removes it.
+        """
+        info = checkpoint['message_hub']['runtime_info']
+        ids = info.get('keep_ckpt_ids', [])
+        earlier = [step for step in self._earlier_ids if step not in ids]
+        if earlier:
+            info['keep_ckpt_ids'] = [*earlier, *ids]
+
     def _save_checkpoint_with_step(self, runner: Runner, step: int,
                                    meta: dict) -> None:
-        oldest = None
-        if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
-            if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
-                oldest = self.keep_ckpt_ids.popleft()
-            # The base class removes nothing for a step that is known. It
-            # would remove the oldest one now, and perhaps be killed then.
-            self.keep_ckpt_ids.append(step)
-            # With the oldest, which a resume removes if this process cannot.
-            known = [] if oldest is None else [oldest]
-            runner.message_hub.update_info('keep_ckpt_ids',
-                                           known + [*self.keep_ckpt_ids])
-        super()._save_checkpoint_with_step(runner, step, meta)
-        if oldest is not None and is_main_process():
-            path = self.file_backend.join_path(
-                self.out_dir, self.filename_tmpl.format(oldest))
-            if self.file_backend.isfile(path):
-                self.file_backend.remove(path)
+        if self.max_keep_ckpts > 0:
+            self._earlier_ids = tuple(self.keep_ckpt_ids)
+        with self._removal_after_writing():
+            super()._save_checkpoint_with_step(runner, step, meta)
+        self._earlier_ids = ()
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
-        if not self.save_best or self._is_remote():
+        with self._removal_after_writing():
             super()._save_best_checkpoint(runner, metrics)
-            return
-        many = len(self.key_indicators) > 1
-        before = (dict(self.best_ckpt_path_dict) if many else
-                  dict(only=self.best_ckpt_path))
-        # The base class would remove them now, and perhaps be killed then.
-        self._set_best(dict.fromkeys(before), many)
-        super()._save_best_checkpoint(runner, metrics)
-        after = (dict(self.best_ckpt_path_dict) if many else
-                 dict(only=self.best_ckpt_path))
-        self._set_best({key: after[key] or before[key] for key in before},
-                       many)
-        for key, path in before.items():
-            outdated = path and after[key] and path != after[key]
-            # That of a training elsewhere, from which this one was resumed,
-            # stays.
-            if (outdated and is_main_process()
-                    and Path(path).parent == Path(self.out_dir)
-                    and self.file_backend.isfile(path)):
-                self.file_backend.remove(path)
 
-    def _set_best(self, paths: dict, many: bool) -> None:
-        if many:
-            self.best_ckpt_path_dict.update(paths)
-        else:
-            self.best_ckpt_path = paths['only']
+    @contextmanager
+    def _removal_after_writing(self) -> Iterator[None]:
+        """Remove files when the block ends; the base class removes first."""
+        outdated, remove = [], self.file_backend.remove
+        self.file_backend.remove = outdated.append
+        try:
+            yield
+        finally:
+            self.file_backend.remove = remove
+        for path in outdated:
+            # The best checkpoint of the training that this one was resumed
+            # from can be in another folder. It stays.
+            if Path(path).parent == Path(self.out_dir):
+                remove(path)
 
     def _is_remote(self) -> bool:
-        """Whether the checkpoints go to a store that is no local folder."""
+        """Return True if the checkpoints are not written to a local folder."""
         return bool(
             self.backend_args not in (None, BACKEND) or self.file_client_args
             or '://' in str(self.out_dir))
 
-    def _folder(self, runner: Runner) -> Path:
-        """Where the base class puts the checkpoints."""
-        work_dir = Path(runner.work_dir)
-        if self.out_dir in (None, runner.work_dir):
-            return work_dir
-        return Path(self.out_dir) / work_dir.name
-
-    def _newest_whole(self, runner: Runner) -> Optional[Path]:
-        """The checkpoint to resume from; ``None`` if none was written."""
-        folder = self._folder(runner)
-        last = recorded_checkpoint(Path(runner.work_dir), folder)
-        paths = older_checkpoints(last, folder, self.filename_tmpl)
-        if last is not None:
-            paths.insert(0, last)
-        owner = type(self).__name__
-        whole = first_whole(paths, owner, runner.logger.warning)
-        if paths and whole is None:
+    def _newest_intact(self, runner: Runner) -> Optional[Path]:
+        """Return the checkpoint to resume from, if one was written."""
+        folder = work_dir = Path(runner.work_dir)
+        if self.out_dir not in (None, runner.work_dir):
+            folder = Path(self.out_dir) / work_dir.name  # as the base class
+        last = latest_checkpoint(work_dir, folder)
+        paths = newest_first(last, folder, self.filename_tmpl)
+        intact = first_intact(paths, runner.logger.warning)
+        if paths and intact is None:
             raise ValueError(
-                f'{owner}: expected a whole checkpoint in {str(folder)!r} to '
-                f'resume from, got {len(paths)} that cannot be read; train '
-                'anew, without resume')
-        return whole
+                f'expected an intact checkpoint in {str(folder)!r} to resume '
+                f'from, got {len(paths)} that cannot be read; train without '
+                'resume')
+        return intact
 
-    def _check(self, runner: Runner, given: str) -> None:
-        """Refuse a checkpoint that MMEngine should not or could not load."""
-        owner = type(self).__name__
-        refuse_url(given, 'load_from', owner)
-        path = Path(given).expanduser()
-        if not runner._resume:
-            safe_load(path, owner)
-            return
+    def _check_given(self, runner: Runner, location: str) -> None:
+        """Check a checkpoint that the user chose to resume from."""
         try:
-            load_resumable(path, owner)
+            check_resumable(location)
         except ValueError as err:
-            older = older_checkpoints(path, path.parent, self.filename_tmpl)
-            whole = first_whole(older, owner, runner.logger.warning)
-            if whole is None:
+            path = Path(location)
+            older = newest_first(path, path.parent, self.filename_tmpl)[1:]
+            intact = first_intact(older, runner.logger.warning)
+            if intact is None:
                 raise
-            raise ValueError(f'{err}; {str(whole)!r} is whole') from err
+            raise ValueError(f'{err}; {str(intact)!r} is intact') from err

@@ -1,0 +1,149 @@
+"""Convert checkpoints of the authors' code, an MMPose 0.x plugin.
+
+The names of layers differ, and linear layers of theirs are 1x1 convolutions
+here.
+"""
+import re
+from pathlib import Path
+from typing import Dict, List, Optional, Tuple, Union
+
+import torch
+from mmengine.config import Config
+from mmpose.registry import MODELS
+from torch import nn
+
+from ..configs import SRPOSE_MIM, ConfigLike, init_scope, load_config
+from ..console import get_logger
+from ..version import __version__
+from .files import check_out, save_checkpoint
+from .reading import Location, load_checkpoint
+from .weights import StateDict, get_state_dict, load_weights
+
+HEAD = 'keypoint_head.'
+# Layers of the authors' heads, and their names here.
+LAYERS = {
+    'lr_head.0': 'neck.lr_head.0',
+    'lr_fuse.0': 'neck.lr_fusion.0',
+    'pre_fuse.{i}.{j}': 'neck.laterals.{i}.{j}',
+    'pre_interpolate.{i}.0': 'neck.upsamples.{i}.0',
+    'pre_interpolate.{i}.1': 'neck.upsamples.{i}.1.0',
+    'pre_interpolate.{i}.2': 'neck.upsamples.{i}.1.1',
+    'fuse.{i}': 'neck.fusions.{i}',
+    'post_fuse.{i}.{j}.{name}': 'neck.refinements.{i}.{j}.{name}',
+    'kp_encoder.{i}.0': 'head.sr_blocks.{i}.keypoint_encoder.0',
+    'converge.{i}.conv': 'head.sr_blocks.{i}.predictor',
+    # bottom-up
+    'deconv_layers.{i}': 'head.deconv_layers.{i}',
+    'kp_encoder.0': 'head.sr_block.keypoint_encoder.0',
+    'heatmap_head': 'head.sr_block.predictor',
+    'tag_head': 'head.tag_layer',
+}
+LINEAR_WEIGHT = re.compile(r'(keypoint_head|neck)\..*\.pwconv[12]\.weight')
+
+
+def convert_checkpoint(config: ConfigLike,
+                       checkpoint: Location,
+                       out: Optional[Union[str, Path]] = None) -> StateDict:
+    """Convert a checkpoint of the authors' code and log what is dropped.
+
+    Args:
+        config: Config of the same model in this package, as for
+            :func:`srpose_mm.configs.load_config`.
+        checkpoint: The authors' checkpoint, a file or URL.
+        out: The file to write. ``None`` writes nothing.
+
+    Returns:
+        All tensors of the config's model under this package's keys.
+
+    Raises:
+        FileNotFoundError: If a file or the folder of ``out`` does not exist.
+        ValueError: If the checkpoint is corrupt, could run code, or does not
+            fit the config; names the package's configs that it fits.
+    """
+    if out is not None:
+        check_out(Path(out), checkpoint)
+    cfg = load_config(config)
+    contents = load_checkpoint(checkpoint)
+    theirs = get_state_dict(contents, checkpoint)
+    parts = ('backbone.', HEAD)
+    ours = to_our_keys({k: theirs[k] for k in theirs if k.startswith(parts)})
+    init_scope(cfg)
+    try:
+        load_weights(MODELS.build(cfg.model), checkpoint, ours)
+    except ValueError as err:
+        names = ', '.join(fitting_configs(ours)) or 'no config of srpose_mm'
+        raise ValueError(f'{err}; its tensors fit {names}') from err
+    dropped = [key for key in theirs if not key.startswith(parts)]
+    if 'state_dict' in contents:
+        dropped += [key for key in contents if key != 'state_dict']
+    get_logger().info(f'{checkpoint}: converted {len(ours)} tensors, dropped '
+                      f'{", ".join(map(str, dropped)) or "nothing"}')
+    if out is not None:
+        meta = dict(
+            converted_from=Path(checkpoint).name,
+            srpose_mm_version=__version__)
+        save_checkpoint(dict(state_dict=ours, meta=meta), out)
+    return ours
+
+
+def to_our_keys(state_dict: StateDict) -> StateDict:
+    """Rename the tensors of the authors' heads.
+
+    Keys that are unknown or outside ``keypoint_head.`` stay as they are. The
+    order of the tensors is the same, and their memory is shared.
+    """
+    ours = {}
+    for key, value in state_dict.items():
+        if LINEAR_WEIGHT.fullmatch(key) and value.ndim == 2:
+            value = value[:, :, None, None]
+        ours[_rename(key, HEAD, LAYERS)] = value
+    return ours
+
+
+def to_authors_keys(state_dict: StateDict) -> StateDict:
+    """Rename this package's tensors; the inverse of :func:`to_our_keys`."""
+    layers = {ours: HEAD + theirs for theirs, ours in LAYERS.items()}
+    theirs = {}
+    for key, value in state_dict.items():
+        if LINEAR_WEIGHT.fullmatch(key) and value.shape[2:] == (1, 1):
+            value = value[:, :, 0, 0]
+        theirs[_rename(key, '', layers)] = value
+    return theirs
+
+
+def fitting_configs(state_dict: StateDict) -> List[str]:
+    """Return the package's configs whose neck and head have these tensors.
+
+    The channels of neck and head tell one backbone from another.
+    """
+    shapes = _shapes(state_dict)
+    names = []
+    for path in sorted((SRPOSE_MIM / 'configs').rglob('*.py')):
+        if '_base_' not in path.parts:
+            model = Config.fromfile(path).model
+            with torch.device('meta'):
+                parts = nn.ModuleDict({
+                    name: MODELS.build(model[name])
+                    for name in ('neck', 'head') if name in model
+                })
+            if _shapes(parts.state_dict()) == shapes:
+                names.append(path.stem)
+    return names
+
+
+def _rename(key: str, prefix: str, layers: Dict[str, str]) -> str:
+    """Rename the layer of a key that starts with a prefix."""
+    layer, _, tensor = key.rpartition('.')
+    for old, new in layers.items():
+        pattern = re.sub(r'{(\w+)}', r'(?P<\1>\\w+)', old.replace('.', r'\.'))
+        match = re.fullmatch(re.escape(prefix) + pattern, layer)
+        if match:
+            return f'{new.format(**match.groupdict())}.{tensor}'
+    return key
+
+
+def _shapes(state_dict: StateDict) -> Dict[str, Tuple[int, ...]]:
+    return {
+        key: tuple(value.shape)
+        for key, value in state_dict.items() if not key.startswith('backbone.')
+    }
