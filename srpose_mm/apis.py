@@ -1,4 +1,4 @@
-from .check_data.check_dataset import check_dataset
+from .check_data import check_dataset
 from .checkpoints import convert_checkpoint, load_checkpoint, load_weights
 from .console import run_mmpose_tool
 from .deploy import (

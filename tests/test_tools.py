@@ -181,6 +181,6 @@ def test_check_dataset(toy_coco, tmp_path):
     assert len(json.loads((tmp_path / 'all.json').read_text())) == 2
 
 
-def test_check_dataset_fails_where_there_is_a_fault(tmp_path):
-    with pytest.raises(AssertionError, match='no_file: 1, stops'):
+def test_check_dataset_fails_if_there_is_a_fault(tmp_path):
+    with pytest.raises(AssertionError, match='file: 1, stops'):
         run('check_dataset', DEMO, '--split', 'train', cwd=tmp_path)

@@ -1,6 +1,6 @@
-"""Find what is wrong with the annotations and images that a config names.
+"""Find faults in the annotations and images that a config names.
 
-It says of each fault what MMPose does with it, and fails if there is one.
+Each fault says how MMPose reacts to it. The exit code is 1 if there is one.
 
 Example:
     mim run srpose_mm check_dataset CONFIG --split train --images
@@ -10,8 +10,8 @@ import sys
 
 from mmengine import dump
 
-from srpose_mm.check_data import as_json, format_checked
-from srpose_mm.check_data.check_dataset import check_dataset
+from srpose_mm.check_data import check_dataset, format_reports
+from srpose_mm.console import one_line_errors
 
 
 def parse_args(argv=None):
@@ -28,26 +28,24 @@ def parse_args(argv=None):
     parser.add_argument(
         '--images',
         action='store_true',
-        help='open every image; default: see that it is there')
+        help='open every image; default: check that it exists')
     parser.add_argument(
         '--limit',
         type=int,
         default=10,
-        help='faults that are listed of each kind')
+        help='number of faults of a kind that are listed')
     parser.add_argument('--json', help='file for all faults')
     return parser.parse_args(argv)
 
 
 def main(argv=None):
     args = parse_args(argv)
-    try:
-        checked = check_dataset(args.config, args.split, args.images)
-    except (FileNotFoundError, ValueError) as err:
-        raise SystemExit(f'{err}') from err
-    sys.stdout.write(format_checked(checked, args.limit) + '\n')
+    with one_line_errors('check_dataset'):
+        reports = check_dataset(args.config, args.split, args.images)
+    sys.stdout.write(format_reports(reports, args.limit) + '\n')
     if args.json:
-        dump(as_json(checked), args.json, indent=2)
-    if any(part.faults for part in checked):
+        dump([report.as_dict() for report in reports], args.json, indent=2)
+    if any(report.faults for report in reports):
         raise SystemExit(1)
 
 

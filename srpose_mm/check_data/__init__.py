@@ -1,9 +1,8 @@
-from .findings import Fault, Findings
-from .kinds import EFFECTS, KINDS
-from .report import Checked, as_json, format_checked
-from .sources import Source, find_sources
+"""Faults of a data set, and what MMPose does about them."""
+from .checker import check_dataset
+from .report import EFFECTS, FAULT_KINDS, DatasetReport, Fault, format_reports
 
 __all__ = [
-    'EFFECTS', 'KINDS', 'Checked', 'Fault', 'Findings', 'Source', 'as_json',
-    'find_sources', 'format_checked'
+    'EFFECTS', 'FAULT_KINDS', 'DatasetReport', 'Fault', 'check_dataset',
+    'format_reports'
 ]

@@ -1,77 +1,148 @@
-from typing import Dict, List, NamedTuple
+"""Kinds of faults, what MMPose does with them, and the report on a data set.
+"""
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
-from .findings import Fault
-from .kinds import EFFECTS, KINDS
+STOPS, SKIPPED, WEIGHTLESS = 'stops', 'skipped', 'weight 0'
+KEPT, WRONG = 'kept', 'wrong'
+
+EFFECTS = {
+    STOPS: 'MMPose stops with an error, which rarely names the annotation',
+    SKIPPED: 'left out without a message',
+    WEIGHTLESS: 'loaded, but without weight in the loss',
+    KEPT: 'used as it is',
+    WRONG: 'trained on or scored as something else',
+}
+
+FAULT_KINDS = dict(
+    file='a file does not exist or has another structure',
+    codec='codec and crop differ in input size: targets miss the image content',
+    metainfo='the metainfo contradicts itself',
+    keypoint_names='a category has other keypoints, or another order',
+    image_record='an entry of images cannot be used',
+    duplicate_id='the last of the entries with one id replaces the others',
+    unknown_image='an annotation belongs to an image that is not listed',
+    annotation_record='an annotation cannot be read',
+    image_sample='the annotations of an image make no bottom-up sample',
+    no_instances='no instance is left to train or test on',
+    keypoint_count='the number of keypoints differs from the metainfo',
+    num_keypoints='num_keypoints and the labelled keypoints disagree',
+    iscrowd='iscrowd is neither 0 nor 1 and counts as 1',
+    box='a box is not finite or has no area inside the image',
+    box_corners='boxes are x1, y1, x2, y2; x, y, width, height are expected',
+    normalized='coordinates are between 0 and 1; pixels are expected',
+    keypoint_not_finite='a keypoint is NaN or infinite',
+    keypoint_outside='a labelled keypoint lies outside the image',
+    keypoint_at_origin='a keypoint without a position is labelled',
+    visibility='a visibility is not 0, 1 or 2 (MPII: 0 or 1)',
+    evaluated_value='the metric cannot use a value of the annotation file',
+    category='the metric misses all instances of a category',
+    evaluation='predictions that equal the annotations are not perfect',
+    detection='a detection cannot be used',
+    no_image='an image file does not exist',
+    unreadable_image='an image file cannot be read',
+    damaged_image='an image file is incomplete, but OpenCV reads it',
+    image_size='boxes are clipped to a recorded size that is wrong',
+    image_too_large='OpenCV warps no image with a side of 32767 px or more',
+)
 
 
-class Checked(NamedTuple):
-    """What a check of one data set of a config found.
+class Fault(NamedTuple):
+    """A fault of a data set.
 
     Attributes:
-        title: Its data loaders, type and scheme.
-        files: Its files of annotations and detections.
-        counts: What was looked at, to how many.
-        faults: What is wrong.
+        kind: Key of :data:`FAULT_KINDS`.
+        effect: Key of :data:`EFFECTS`.
+        message: The values at fault.
+        file: File that has the fault.
+        image: Id and name of the image.
+        annotation: Id of the annotation, or its position in the file.
     """
 
-    title: str
-    files: List[str]
-    counts: Dict[str, int]
-    faults: List[Fault]
+    kind: str
+    effect: str
+    message: str
+    file: str
+    image: Optional[str] = None
+    annotation: Optional[str] = None
+
+    def __str__(self) -> str:
+        parts = [self.file]
+        if self.image is not None:
+            parts.append(f'image {self.image}')
+        if self.annotation is not None:
+            parts.append(f'annotation {self.annotation}')
+        return f'{", ".join(parts)}: {self.message}'
 
 
-def format_checked(checked: List[Checked], limit: int = 10) -> str:
-    """The faults of all data sets as text, by kind.
+class DatasetReport:
+    """Faults of one data set and the numbers of its parts.
 
     Args:
-        checked: What was found.
-        limit: How many faults of a kind are listed; the numbers are of all.
+        title: Splits, class and scheme.
+        files: Annotation file, then the detection file if there is one.
+    """
+
+    def __init__(self, title: str, files: Sequence[str]):
+        self.title = title
+        self.files = list(files)
+        self.counts: Dict[str, int] = {}
+        self.faults: List[Fault] = []
+
+    def add(self,
+            kind: str,
+            effect: str,
+            message: str,
+            image: Optional[str] = None,
+            annotation: Any = None,
+            file: Any = None) -> None:
+        """Add a fault, by default of the annotation file."""
+        self.faults.append(
+            Fault(kind, effect, message, str(file or self.files[0]), image,
+                  None if annotation is None else str(annotation)))
+
+    def count(self, item: str, number: int = 1) -> None:
+        """Count items that are no fault."""
+        self.counts[item] = self.counts.get(item, 0) + number
+
+    def as_dict(self) -> dict:
+        """Return the report as plain values."""
+        return dict(
+            vars(self), faults=[fault._asdict() for fault in self.faults])
+
+
+def format_reports(reports: Sequence[DatasetReport], limit: int = 10) -> str:
+    """Return reports as text, with the faults of a kind together.
+
+    Args:
+        reports: Reports on the data sets of a config.
+        limit: Number of faults of a kind that are listed.
     """
     lines = []
-    for part in checked:
-        counts = ', '.join(f'{n} {what}' for what, n in part.counts.items())
-        lines += [part.title, *(f'  {file}' for file in part.files),
+    for report in reports:
+        counts = ', '.join(f'{n} {item}' for item, n in report.counts.items())
+        lines += [report.title, *(f'  {file}' for file in report.files),
                   f'  {counts or "nothing was read"}', '']
-        for kind, faults in _by_kind(part.faults).items():
-            effects = ', '.join(
-                dict.fromkeys(fault.effect for fault in faults))
-            lines += [
-                f'  {kind}: {len(faults)}, {effects}',
-                f'    {KINDS[kind].text}',
-                *(f'    - {_line(fault)}' for fault in faults[:limit])
-            ]
+        for kind, text in FAULT_KINDS.items():
+            faults = [fault for fault in report.faults if fault.kind == kind]
+            if not faults:
+                continue
+            effects = dict.fromkeys(fault.effect for fault in faults)
+            lines += [f'  {kind}: {len(faults)}, {", ".join(effects)}',
+                      f'    {text}',
+                      *(f'    - {fault}' for fault in faults[:limit])]
             if len(faults) > limit:
                 lines.append(f'    - and {len(faults) - limit} more')
             lines.append('')
-    faults = [fault for part in checked for fault in part.faults]
-    for effect, text in EFFECTS.items():
-        number = sum(fault.effect == effect for fault in faults)
-        if number:
-            lines.append(f'{number} {effect}: {text}')
-    lines.append(f'{len(faults) or "no"} fault{"s" * (len(faults) != 1)}')
+    effects = [fault.effect for report in reports for fault in report.faults]
+    lines += [f'{effects.count(effect)} {effect}: {text}'
+              for effect, text in EFFECTS.items() if effect in effects]
+    lines.append(f'{len(effects) or "no"} fault{"s" * (len(effects) != 1)}')
     return '\n'.join(lines)
 
 
-def as_json(checked: List[Checked]) -> List[dict]:
-    """The same as plain values, with every fault."""
-    return [
-        dict(
-            part._asdict(), faults=[fault._asdict() for fault in part.faults])
-        for part in checked
-    ]
-
-
-def _by_kind(faults: List[Fault]) -> Dict[str, List[Fault]]:
-    kinds = {}
-    for fault in faults:
-        kinds.setdefault(fault.kind, []).append(fault)
-    return kinds
-
-
-def _line(fault: Fault) -> str:
-    place = [fault.file]
-    if fault.image is not None:
-        place.append(f'image {fault.image}')
-    if fault.annotation is not None:
-        place.append(f'annotation {fault.annotation}')
-    return f'{", ".join(place)}: {fault.message}'
+def shorten(parts: Sequence[str], limit: int = 3) -> str:
+    """Join the first parts and say how many more there are."""
+    text = '; '.join(parts[:limit])
+    if len(parts) > limit:
+        text += f'; and {len(parts) - limit} more'
+    return text

@@ -1,131 +1,171 @@
-from typing import Iterator, List, NamedTuple, Optional, Sequence
+"""Data sets that a config names, and the JSON files that they read."""
+import json
+import traceback
+from pathlib import Path
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 from mmengine.config import Config
 from mmpose.datasets.datasets import MpiiDataset
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 
 from ..configs import type_name
+from .report import STOPS, DatasetReport
 
 SPLITS = ('train', 'val', 'test')
+READERS = [(kind._load_annotations, kind.load_data_list)
+           for kind in (BaseCocoStyleDataset, MpiiDataset)]
 
 
-class Source(NamedTuple):
-    """A data set that a config names.
+class DataSource:
+    """A data set that a config names, which has not read its files.
 
-    Attributes:
-        splits: The data loaders that read it.
-        dataset: It, before it read anything.
-        loader: Config of the step that loads its images; ``None`` for
-            MMPose's defaults.
-        needs_area: Whether an evaluator of the loaders reads the areas.
+    Args:
+        config: Config of the data set, without a pipeline.
+        pipeline: Configs of its transforms, then of those of its wrappers.
+        metrics: Configs of the metrics that score it.
+        outer: Metainfo of a CombinedDataset around it.
     """
 
-    splits: List[str]
-    dataset: BaseCocoStyleDataset
-    loader: Optional[dict]
-    needs_area: bool
-
-    @property
-    def bottom_up(self) -> bool:
-        """Whether a sample is an image and not a person."""
-        return self.dataset.data_mode == 'bottomup'
+    def __init__(self, config: dict, pipeline: List[dict],
+                 metrics: List[dict], outer: Optional[dict]):
+        self.config, self.pipeline = config, pipeline
+        self.metrics = metrics
+        self.splits: List[str] = []
+        self.dataset, self.metainfo = _build(config, outer)
+        self.bottom_up = self.dataset.data_mode == 'bottomup'
+        # A parser of its own may read other keypoints and boxes.
+        self.own_parser = (
+            type(self.dataset).parse_data_info
+            is not BaseCocoStyleDataset.parse_data_info)
+        # Without a wrapper, the metainfo describes the converted keypoints.
+        self.converter = None if outer else self.step('KeypointConverter')
 
     @property
     def title(self) -> str:
-        """Splits, type and scheme."""
+        """Return splits, class and scheme."""
         scheme = 'bottom-up' if self.bottom_up else 'top-down'
         return (f'{", ".join(self.splits)}: {type(self.dataset).__name__}, '
                 f'{scheme}')
 
+    def step(self, name: str) -> Optional[dict]:
+        """Return the first transform whose class name contains ``name``."""
+        return next(
+            (step for step in self.pipeline if name in type_name(step)), None)
+
+    def coco_metrics(self, **options: Any) -> List[dict]:
+        """Return the metrics that read COCO annotations with some options."""
+        return [
+            metric for metric in self.metrics
+            if type_name(metric) in ('CocoMetric', 'CocoWholeBodyMetric')
+            and options.items() <= dict(dict(use_area=True), **metric).items()
+        ]
+
 
 def find_sources(cfg: Config,
-                 splits: Optional[Sequence[str]] = None) -> List[Source]:
-    """The data sets that a config's loaders name, without reading them.
+                 splits: Optional[Sequence[str]] = None) -> List[DataSource]:
+    """Return the data sets of a config's data loaders without reading them.
 
     Args:
-        cfg: The config.
-        splits: Some of ``train``, ``val`` and ``test``; ``None`` takes those
-            that the config has.
-
-    Returns:
-        One for each data set; several loaders of one share it.
+        cfg: Config with data loaders.
+        splits: Some of ``train``, ``val`` and ``test``. If it is ``None``,
+            all data loaders of the config count.
 
     Raises:
-        ValueError: If a split is unknown or the config has none, or if a
-            data set is of a type whose files this module does not know.
+        ValueError: If a split is unknown or the config has none, or if the
+            class of a data set is unknown or cannot be built.
     """
-    found = []
-    for split in _known_splits(cfg, splits):
-        areas = _needs_area(cfg.get(f'{split}_evaluator'))
-        for config in _wrapped(cfg[f'{split}_dataloader'].get('dataset', {})):
-            config = dict(config)
-            pipeline = config.pop('pipeline', [])
-            loader = next(
-                (dict(step) for step in pipeline
-                 if type_name(step).startswith('LoadImage')), None)
-            key = (config, loader, areas)
-            for known, others in found:
-                if known == key:
-                    others.append(split)
-                    break
-            else:
-                found.append((key, [split]))
-    return [
-        Source(names, _build(config, names[0]), loader, areas)
-        for (config, loader, areas), names in found
-    ]
-
-
-def _known_splits(cfg: Config, splits: Optional[Sequence[str]]) -> List[str]:
-    has = [split for split in SPLITS if cfg.get(f'{split}_dataloader')]
-    for split in splits or has or ['any']:
-        if split not in has:
+    known = [split for split in SPLITS if cfg.get(f'{split}_dataloader')]
+    for split in splits or known or ['any']:
+        if split not in known:
             raise ValueError(
-                f'check_dataset: expected data loaders of the config, got '
-                f'{split!r}; it has {", ".join(has) or "none"}')
-    return [split for split in has if not splits or split in splits]
+                'expected splits whose data loaders are in the '
+                f'config, got {split!r}; it has {", ".join(known) or "none"}')
+    arguments, sources = [], []
+    for split in splits or known:
+        for found in _unwrap(cfg[f'{split}_dataloader'].get('dataset', {}),
+                             cfg.get(f'{split}_evaluator')):
+            if found not in arguments:
+                arguments.append(found)
+                sources.append(DataSource(*found))
+            sources[arguments.index(found)].splits.append(split)
+    return sources
 
 
-def _wrapped(config: dict) -> Iterator[dict]:
-    """The data sets that a wrapper holds, or the one that it is."""
+def read_json(path: str, report: DatasetReport) -> Any:
+    """Return the content of a JSON file, or ``None`` after a fault."""
+    try:
+        text = Path(path).read_text('utf-8')
+        return json.loads(text)
+    except OSError as err:
+        reason = err.strerror
+    except (ValueError, RecursionError) as err:
+        empty = not Path(path).stat().st_size
+        reason = 'the file is empty' if empty else f'invalid JSON, {err}'
+    report.add('file', STOPS, reason, file=path)
+    return None
+
+
+def is_list_of_dicts(value: Any) -> bool:
+    """Return True for the structure of annotations and detections."""
+    return isinstance(value, list) and all(isinstance(v, dict) for v in value)
+
+
+def is_number(value: Any) -> bool:
+    """Return True for an int or float, including NaN and inf."""
+    return isinstance(value, (int, float))
+
+
+def _unwrap(config: dict, evaluators: Any, pipeline: Sequence[dict] = (),
+            outer: Optional[dict] = None) -> Iterator[tuple]:
+    """Yield the arguments of a DataSource for each data set in wrappers."""
+    config = dict(config)
+    pipeline = [*config.pop('pipeline', []), *pipeline]
     inner = config.get('datasets') or [config.get('dataset')]
     if inner == [None]:
-        yield config
+        yield config, pipeline, _metrics(evaluators, type_name(config)), outer
         return
     for part in inner:
-        yield from _wrapped(part)
+        yield from _unwrap(part, evaluators, pipeline,
+                           config.get('metainfo', outer))
 
 
-def _build(config: dict, split: str) -> BaseCocoStyleDataset:
-    """Make a data set that has read nothing."""
-    name = type_name(config)
-    kind = config.get('type')
-    if isinstance(kind, str):
-        kind = DATASETS.get(kind)
-    if kind is None or not _is_known(kind):
+def _metrics(evaluators: Any, name: str) -> List[dict]:
+    """Return the metrics that score the samples of a class of data set."""
+    metrics = []
+    for evaluator in _as_list(evaluators):
+        inner = _as_list(evaluator.get('metrics', evaluator))
+        # MultiDatasetEvaluator has one metric for each class.
+        names = map(type_name, evaluator.get('datasets', []))
+        metrics += [metric for metric, scored in zip(
+            inner, list(names) or [name] * len(inner)) if scored == name]
+    return metrics
+
+
+def _as_list(value: Any) -> list:
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    return [value] if value else []
+
+
+def _build(config: dict, outer: Optional[dict]
+           ) -> Tuple[BaseCocoStyleDataset, dict]:
+    """Return a data set and the metainfo for flips and metrics."""
+    name, kind = type_name(config), config.get('type')
+    kind = DATASETS.get(kind) if isinstance(kind, str) else kind
+    if (getattr(kind, '_load_annotations', None),
+            getattr(kind, 'load_data_list', None)) not in READERS:
         raise ValueError(
-            f'check_dataset: expected a data set whose annotations have '
-            f'COCO\'s layout, or an MpiiDataset, got {name!r} for {split}; '
-            'check its files with a script of your own')
+            'expected a COCO-style data set or an MpiiDataset, '
+            f'got {name!r}; check its files with a script of your own')
     try:
-        return DATASETS.build(dict(config, lazy_init=True))
-    except (AssertionError, KeyError, OSError, TypeError, ValueError) as err:
-        raise ValueError(f'check_dataset: expected a {name} that can be '
-                         f'built for {split}, got {err}') from err
-
-
-def _is_known(kind: type) -> bool:
-    if not issubclass(kind, BaseCocoStyleDataset):
-        return False
-    reads = (kind._load_annotations, kind.load_data_list)
-    return reads in [(known._load_annotations, known.load_data_list)
-                     for known in (BaseCocoStyleDataset, MpiiDataset)]
-
-
-def _needs_area(evaluators) -> bool:
-    if not isinstance(evaluators, (list, tuple)):
-        evaluators = [evaluators or {}]
-    return any(
-        type_name(evaluator) == 'CocoMetric'
-        and evaluator.get('use_area', True) for evaluator in evaluators)
+        dataset = DATASETS.build(dict(config, lazy_init=True))
+        return dataset, (
+            parse_pose_metainfo(outer) if outer else dataset.metainfo)
+    except (AssertionError, AttributeError, KeyError, OSError, TypeError,
+            ValueError) as err:
+        # MMPose asserts the keys of metainfo without a message.
+        reason = str(err) or traceback.extract_tb(err.__traceback__)[-1].line
+        raise ValueError(f'expected a {name} that can be '
+                         f'built, got {type(err).__name__}: {reason}') from err

@@ -1,4 +1,4 @@
-"""Small data sets with one fault each, and what becomes of it."""
+"""Small data sets with one fault each, and the effects of the fault."""
 import json
 from typing import Any, Callable, NamedTuple, Optional, Tuple
 
@@ -25,16 +25,17 @@ class Row(NamedTuple):
     """A fault in annotation 10, of image 1, or in that image.
 
     Attributes:
-        spoil: Puts it into the content of the file, or the image's file.
-        kinds: What check_dataset calls it.
-        effects: What MMPose does, top-down and bottom-up; ``None`` nothing.
-        message: Pattern of what check_dataset says.
-        weights: Sum of the keypoints' weights that annotation 10 has left,
-            of 17, top-down and bottom-up.
+        change: Makes the fault in the content of the annotation file or in
+            the image file.
+        kinds: Kinds of fault that check_dataset reports.
+        effects: Effects top-down and bottom-up, or ``None``.
+        message: Pattern of the message of check_dataset.
+        weights: Sum of the 17 keypoint weights that annotation 10 keeps,
+            top-down and bottom-up.
         errors: Patterns of MMPose's errors, top-down and bottom-up.
     """
 
-    spoil: Callable[[dict, Any], Any]
+    change: Callable[[dict, Any], Any]
     kinds: Tuple[str, ...]
     effects: Tuple[Optional[str], Optional[str]]
     message: str
@@ -42,8 +43,8 @@ class Row(NamedTuple):
     errors: Tuple[str, str] = ('', '')
 
 
-def sound(folder):
-    """Two images of 64x64 px, three people; returns the file's content."""
+def valid_content(folder):
+    """Write two images of 64x64 px; return annotations of 3 instances."""
     rng = np.random.default_rng(0)
     names = CocoDataset(
         metainfo=COCO_INFO, lazy_init=True).metainfo['keypoint_id2name']
@@ -74,10 +75,10 @@ def sound(folder):
         categories=[dict(id=1, name='person', keypoints=list(names.values()))])
 
 
-def spoiled(folder, row):
-    """Write a data set with a row's fault."""
-    content = sound(folder)
-    replaced = row.spoil(content, folder)
+def write_faulty(folder, row):
+    """Write a data set with the fault of a row."""
+    content = valid_content(folder)
+    replaced = row.change(content, folder)
     write(folder, content if replaced is None else replaced)
 
 
@@ -87,7 +88,7 @@ def write(folder, content, name=FILE):
     (folder / name).write_text(content)
 
 
-def person(**values):
+def instance(**values):
     """Change annotation 10; ``...`` removes a key."""
     return _entry('annotations', values)
 
@@ -99,72 +100,83 @@ def image(**values):
 
 def nose(*values, **others):
 
-    def spoil(content, folder):
+    def change(content, folder):
         content['annotations'][0]['keypoints'][:3] = values
         content['annotations'][0].update(others)
 
-    return spoil
+    return change
 
 
 def keypoints(number, first=None, **others):
-    """Give annotation 10 another number of values, repeating some."""
+    """Give annotation 10 another number of values by repetition."""
 
-    def spoil(content, folder):
+    def change(content, folder):
         entry = content['annotations'][0]
         values = first or entry['keypoints']
         entry['keypoints'] = (values * 20)[:number]
         entry.update(others)
 
-    return spoil
+    return change
+
+
+def normalized_keypoints(**others):
+    """Divide the coordinates of annotation 10 by the size of the image."""
+
+    def change(content, folder):
+        entry = content['annotations'][0]
+        points = np.reshape(entry['keypoints'], (17, 3)) / [64, 64, 1]
+        entry.update(keypoints=points.ravel().tolist(), **others)
+
+    return change
 
 
 def picture(*shape, mode=None, **recorded):
-    """Another image 1."""
+    """Replace image 1."""
 
-    def spoil(content, folder):
+    def change(content, folder):
         pixels = np.full(shape, 90, dtype=np.uint8)
         Image.fromarray(pixels, mode).save(folder / '1.png')
         content['images'][0].update(recorded)
 
-    return spoil
+    return change
 
 
-def contents(change):
-    """Another content of image 1's file."""
+def contents(edit):
+    """Change the bytes of image 1."""
 
-    def spoil(content, folder):
+    def change(content, folder):
         path = folder / '1.png'
-        data = change(path.read_bytes())
+        data = edit(path.read_bytes())
         path.unlink()
         if data is not None:
             path.write_bytes(data)
 
-    return spoil
+    return change
 
 
 def _entry(key, values):
 
-    def spoil(content, folder):
+    def change(content, folder):
         for name, value in values.items():
             if value is ...:
                 del content[key][0][name]
             else:
                 content[key][0][name] = value
 
-    return spoil
+    return change
 
 
 def both(effect):
     return effect, effect
 
 
-def stops(spoil, kind, message, *errors):
-    return Row(spoil, (kind, ), both(STOPS), message,
+def stops(change, kind, message, *errors):
+    return Row(change, (kind, ), both(STOPS), message,
                errors=(errors[0], errors[-1]))
 
 
-def odd_box(message, spoil, kind='empty_box', effect=SKIPPED, weight=None):
-    return Row(spoil, (kind, ), (effect, KEPT), message, (weight, 17))
+def odd_box(message, change, kind='box', effect=SKIPPED, weight=None):
+    return Row(change, (kind, ), (effect, KEPT), message, (weight, 17))
 
 
 def odd_nose(kind, effect, message, weight, *values, **others):
@@ -173,7 +185,7 @@ def odd_nose(kind, effect, message, weight, *values, **others):
 
 
 def pipeline(scheme, target, flip=1.):
-    """Stock steps around our codec; without chance."""
+    """Return stock transforms around our codec, without randomness."""
     if scheme == 'topdown':
         codec = dict(type='SRHeatmap', input_size=(48, 64), sigma=2)
         crop = [
@@ -203,7 +215,7 @@ def pipeline(scheme, target, flip=1.):
 
 
 def build(folder, scheme='topdown', target='keypoints', flip=1., **kwargs):
-    # Read once: most of the time of a test goes to this file.
+    # Reading this file from disk would take most of the time of a test.
     info = {} if 'type' in kwargs else dict(metainfo=COCO_INFO)
     return DATASETS.build({
         'type': 'CocoDataset',
@@ -212,13 +224,14 @@ def build(folder, scheme='topdown', target='keypoints', flip=1., **kwargs):
         'ann_file': FILE,
         'data_prefix': dict(img=''),
         'data_mode': scheme,
+        'serialize_data': False,  # collects garbage, half a second a test
         'pipeline': pipeline(scheme, target, flip),
         **kwargs
     })
 
 
 def weights_left(dataset):
-    """Annotation id to the sum of its weights; all targets are finite."""
+    """Return the sum of weights by annotation id; targets are finite."""
     left = {}
     for index in range(len(dataset)):
         sample = dataset[index]['data_samples']

@@ -6,19 +6,17 @@ from mmpose.registry import HOOKS
 
 @HOOKS.register_module()
 class CheckDatasetHook(Hook):
-    """Say what is wrong with the training data before it is trained on.
+    """Log faults of the training data before training starts.
 
-    What :func:`srpose_mm.check_data.check_dataset` finds is logged, with file, image
-    and annotation of each fault and what training does about it: who is left
-    out, what counts for nothing, and which targets are wrong. A fault that
-    stops MMPose from loading the data has ended the run before. Of several
-    processes the first one checks while the others wait, for as long as their
-    backend lets them; opening all images can be too long for that.
+    The log has the report of :func:`srpose_mm.check_data.check_dataset`. If a
+    fault stops MMPose while it loads the data, the run ends before any hook.
+    In distributed training, rank 0 checks while the other ranks wait, at most
+    for the timeout of their backend; opening all images can take longer.
 
     Args:
-        enable: Whether it does anything.
-        images: Whether each image is opened, and not only looked for.
-        limit: How many faults of a kind are logged; the numbers are of all.
+        enable: Check the data.
+        images: Open each image instead of only checking that it exists.
+        limit: Number of faults of a kind that are listed.
     """
 
     def __init__(self,
@@ -31,19 +29,18 @@ class CheckDatasetHook(Hook):
 
     @master_only
     def before_train(self, runner: Runner) -> None:
-        """Check the data set of the training's loader."""
+        """Check the data set of the training data loader."""
         if not self.enable:
             return
-        # The tools' functions import this package.
-        from srpose_mm.check_data import format_checked
-        from srpose_mm.check_data.check_dataset import check_dataset
+        # Trainings without the check do not import the package.
+        from srpose_mm.check_data import check_dataset, format_reports
         try:
-            checked = check_dataset(runner.cfg, ['train'], self.images)
-        # What the check cannot read the training may: it goes on.
+            reports = check_dataset(runner.cfg, ['train'], self.images)
+        # Training may understand data that the check does not.
         except Exception as err:
             runner.logger.warning(
-                f'CheckDatasetHook: the data was not checked: {err!r}')
+                f'{type(self).__name__}: the data was not checked: {err!r}')
             return
-        found = any(part.faults for part in checked)
-        log = runner.logger.warning if found else runner.logger.info
-        log('CheckDatasetHook: ' + format_checked(checked, self.limit))
+        faulty = any(report.faults for report in reports)
+        log = runner.logger.warning if faulty else runner.logger.info
+        log(f'{type(self).__name__}: {format_reports(reports, self.limit)}')

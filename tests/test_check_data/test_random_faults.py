@@ -1,4 +1,4 @@
-"""Files spoiled at random: what is not reported does no harm."""
+"""Random faults: what check_dataset does not report does no harm."""
 import copy
 import os
 import random
@@ -6,9 +6,18 @@ import random
 import pytest
 import torch
 
-from srpose_mm.check_data.check_dataset import check_dataset
+from srpose_mm.check_data import check_dataset
 
-from ..support.bad_data import INF, NAN, SCHEMES, TARGETS, build, sound, write
+from ..support.bad_data import (
+    FILE,
+    INF,
+    NAN,
+    SCHEMES,
+    TARGETS,
+    build,
+    valid_content,
+    write,
+)
 from ..support.checked import config
 
 # More than the quick number: SRPOSE_MM_EXAMPLES=2000 python -m pytest ...
@@ -17,20 +26,20 @@ JUNK = (None, True, -1, 0, 1, 2, 17, 3.7, 1e30, -1e30, NAN, INF, -INF, '',
         'x', '1', [], {}, [1], [[]], dict(a=1), 99, 10, -5, 64, 65, 40000)
 
 
-def places(value, before=()):
-    """The way to each value of a file."""
+def paths(value, before=()):
+    """Yield the keys on the way to each value of a file."""
     if isinstance(value, (dict, list)):
         keys = value if isinstance(value, dict) else range(len(value))
         for key in keys:
             yield (*before, key)
-            yield from places(value[key], (*before, key))
+            yield from paths(value[key], (*before, key))
 
 
-def spoil(content, rng):
-    """Change, remove or repeat one to three values; what was done."""
+def add_faults(content, rng):
+    """Change, remove or repeat one to three values; return their paths."""
     done = []
     for _ in range(rng.choice([1, 1, 1, 2, 3])):
-        found = list(places(content))
+        found = list(paths(content))
         if rng.random() < 0.6:
             found = [way for way in found if len(way) <= 3]
         way = rng.choice(found or [()])
@@ -51,7 +60,7 @@ def spoil(content, rng):
 
 
 def load_all(folder, scheme, target):
-    """Load all samples; whether that ends with an error."""
+    """Load all samples; return the error if there is one."""
     try:
         dataset = build(folder, scheme, target)
         samples = [dataset[i]['data_samples'] for i in range(len(dataset))]
@@ -67,21 +76,24 @@ def load_all(folder, scheme, target):
 
 
 @pytest.mark.slow
-def test_what_is_not_reported_does_no_harm(tmp_path):
-    """Whatever stops a run is reported; no target is ever NaN."""
-    original = sound(tmp_path)
+def test_random_faults(tmp_path):
+    """Faults that stop MMPose are reported; no target is ever NaN."""
+    original = valid_content(tmp_path)
     stopped = 0
     for number in range(EXAMPLES):
         rng = random.Random(number)
         content = copy.deepcopy(original)
-        done = spoil(content, rng)
+        done = add_faults(content, rng)
         write(tmp_path, content)
         scheme, target = rng.choice(SCHEMES), rng.choice(TARGETS)
-        checked, = check_dataset(
+        report, = check_dataset(
             config(tmp_path, data_mode=scheme), images=True)
+        # The evaluation of random faults must not raise.
+        check_dataset(config(tmp_path, 'val', dict(
+            type='CocoMetric', ann_file=str(tmp_path / FILE)), test_mode=True))
         error = load_all(tmp_path, scheme, target)
         if error:
             stopped += 1
-            effects = {fault.effect for fault in checked.faults}
+            effects = {fault.effect for fault in report.faults}
             assert 'stops' in effects, (number, done, error)
     assert 0.3 < stopped / EXAMPLES < 0.7

@@ -1,0 +1,351 @@
+"""Annotation files in COCO's and MPII's format."""
+import math
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Tuple
+
+import numpy as np
+from mmpose.registry import TRANSFORMS
+
+from .images import ImageFile
+from .keypoints import (
+    Fault,
+    are_corners,
+    check_keypoint_names,
+    is_normalized,
+    keypoint_faults,
+    keypoint_names,
+)
+from .report import KEPT, SKIPPED, STOPS, WEIGHTLESS, WRONG, DatasetReport
+from .sources import DataSource, is_list_of_dicts, is_number, read_json
+
+# Images by id, and bool in shape (K, ), True for keypoints with a label.
+Content = Tuple[Dict[Any, ImageFile], np.ndarray]
+
+
+def check_coco_file(source: DataSource, report: DatasetReport) -> Content:
+    """Check an annotation file in COCO's format.
+
+    Returns:
+        The images that the data set loads (with detections, all listed
+        images), and which keypoints have labels.
+    """
+    content = read_json(source.dataset.ann_file, report)
+    if content is None or not _has_layout(content, report):
+        return {}, np.zeros(0)
+    categories, annotations = (
+        content.get(key, []) for key in ('categories', 'annotations'))
+    if not (source.converter or source.own_parser):
+        check_keypoint_names(source, categories, report)
+    if source.coco_metrics():
+        _check_categories(source, categories, annotations, report)
+    images, records = _read_images(source, content.get('images', []), report)
+    for label, number in Counter(
+            repr(annotation['id']) for annotation in annotations
+            if 'id' in annotation).items():
+        if number > 1:
+            report.add('duplicate_id', WRONG, f'{number} annotations have it',
+                       annotation=label)
+    grouped = defaultdict(list)
+    for position, annotation in enumerate(annotations):
+        label, key = annotation.get('id', f'at {position}'), annotation.get(
+            'image_id')
+        odd = [f'{name} {annotation.get(name)!r}'
+               for name in ('id', 'image_id', 'category_id')
+               if not _is_id(annotation.get(name))]
+        if odd:
+            image = images.get(key) if _is_id(key) else None
+            report.add('annotation_record', STOPS, f'got {", ".join(odd)}',
+                       image and image.label, label)
+        elif key in images:
+            grouped[key].append((label, annotation))
+        elif key not in records:
+            report.add('unknown_image', SKIPPED, f'no image has the id {key!r}',
+                       annotation=label)
+    instances = _Instances(source, categories, report)
+    for key, group in grouped.items():
+        instances.check_image(group, records[key], images[key])
+    instances.check_boxes()
+    used = instances.used
+    if source.dataset.bbox_file or (source.bottom_up
+                                    and source.dataset.test_mode):
+        used = images
+    if not used:
+        report.add('no_instances', STOPS, 'no instance can be used')
+    return {key: image for key, image in images.items()
+            if key in used}, instances.labelled
+
+
+def _has_layout(content: Any, report: DatasetReport) -> bool:
+    """Return True if a file has lists of dicts in the usual places."""
+    if not isinstance(content, dict):
+        report.add('file', STOPS, 'expected a dict with images, annotations '
+                   f'and categories, got a {type(content).__name__}')
+        return False
+    odd = [key for key in ('images', 'annotations', 'categories')
+           if not is_list_of_dicts(content.get(key, []))]
+    if odd:
+        report.add('file', STOPS, f'expected lists of dicts as {odd}')
+    return not odd
+
+
+def _check_categories(source: DataSource, categories: List[dict],
+                      annotations: List[dict], report: DatasetReport) -> None:
+    """Compare the categories of instances with those that are scored."""
+    listed = [repr(category.get('id')) for category in categories]
+    for category, number in Counter(
+            repr(annotation.get('category_id'))
+            for annotation in annotations).items():
+        if category not in listed:
+            reason = 'categories does not list it'
+        elif category != '1' and (source.bottom_up
+                                  or source.dataset.bbox_file):
+            reason = 'predictions have category 1'
+        else:
+            continue
+        report.add('category', WRONG, f'{number} instances have category '
+                   f'{category}; {reason}')
+
+
+def _read_images(
+    source: DataSource, entries: List[dict], report: DatasetReport
+) -> Tuple[Dict[int, ImageFile], Dict[int, dict]]:
+    """Return usable images, and the entries of all images, by id."""
+    images, records = {}, {}
+    crowd = source.coco_metrics(iou_type='keypoints_crowd')
+    for position, entry in enumerate(entries):
+        key, name, width, height = map(
+            entry.get, ('id', 'file_name', 'width', 'height'))
+        label = f'{entry.get("id", f"at {position}")} {name}'
+        if not (type(key) is int and isinstance(name, str)
+                and is_number(width) and is_number(height)):
+            report.add(
+                'image_record', STOPS, 'expected an integer id, a file_name, '
+                'and width and height in px, got '
+                f'{key!r}, {name!r}, {width!r}, {height!r}', label)
+            if _is_id(key):
+                records[key] = entry
+            continue
+        if key in images:
+            report.add('duplicate_id', WRONG,
+                       f'also the id of {records[key]["file_name"]}', label)
+        if not (0 < width < math.inf and 0 < height < math.inf):
+            report.add('image_record', KEPT if source.bottom_up else SKIPPED,
+                       f'the size is {width}x{height} px', label)
+        if crowd and not is_number(entry.get('crowdIndex')):
+            report.add('evaluated_value', STOPS,
+                       f'crowdIndex {entry.get("crowdIndex")!r}', label)
+        file = str(Path(source.dataset.data_prefix['img']) / name)
+        records[key] = dict(entry, img_id=key, img_path=file)
+        images[key] = ImageFile(file, label, (width, height))
+    return images, records
+
+
+def _is_id(value: Any) -> bool:
+    """Return True for what pycocotools can hash."""
+    return value is not None and value.__hash__ is not None
+
+
+class _Instances:
+    """Checks annotations with the parser of their data set."""
+
+    def __init__(self, source: DataSource, categories: List[dict],
+                 report: DatasetReport):
+        # Things have no keypoints, which is no fault.
+        self.things = [category.get('id') for category in categories
+                       if 'keypoints' not in category]
+        self.source, self.dataset, self.report = source, source.dataset, report
+        self.names = keypoint_names(source.dataset.metainfo)
+        self.labelled = np.zeros(len(self.names), dtype=bool)
+        self.used, self.boxes = set(), []
+        mask = source.bottom_up and source.step('Mask')
+        self.mask = mask and TRANSFORMS.build(mask)
+
+    def check_image(self, group: List[Tuple[Any, dict]], record: dict,
+                    image: ImageFile) -> None:
+        """Check the annotations of an image, which have labels."""
+        infos, before = [], len(self.report.faults)
+        for label, annotation in group:
+            self.report.count('annotations')
+            annotation.setdefault('iscrowd', False)  # as pycocotools does
+            for fault in self._faults(annotation, record, image, infos):
+                self.report.add(*fault, image.label, label)
+        stopped = any(fault.effect == STOPS
+                      for fault in self.report.faults[before:])
+        if self.source.bottom_up and infos and not stopped:
+            try:
+                self._make_sample(infos, image)
+            # Lists of other values than expected fail in many ways.
+            except Exception as err:
+                self.report.add('image_sample', STOPS,
+                                f'{type(err).__name__}: {err}', image.label)
+
+    def check_boxes(self) -> None:
+        """Check the format that all boxes have in common."""
+        if self.boxes and are_corners(*map(np.array, zip(*self.boxes))):
+            self.report.add(
+                'box_corners', KEPT if self.source.bottom_up else WRONG,
+                f'{len(self.boxes)} boxes, the first is '
+                f'{self.boxes[0][0].tolist()}')
+
+    def _make_sample(self, infos: List[dict], image: ImageFile) -> None:
+        """Make a bottom-up sample and its mask as the pipeline does."""
+        sample, = self.dataset._get_bottomup_data_infos(infos, [])
+        width, height = image.size
+        if self.mask and sample['invalid_segs'] and (
+                0 < width < math.inf and 0 < height < math.inf):
+            self.mask.transform(dict(
+                invalid_segs=sample['invalid_segs'], input_size=image.size,
+                img_shape=(int(height), int(width))))
+
+    def _faults(self, annotation: dict, record: dict, image: ImageFile,
+                infos: List[dict]) -> Iterator[Fault]:
+        if self.source.coco_metrics():
+            yield from self._evaluated_faults(annotation)
+        if self.dataset.bbox_file:
+            return
+        try:
+            info = self.dataset.parse_data_info(
+                dict(raw_ann_info=annotation, raw_img_info=record))
+            valid = bool(info) and self.dataset._is_valid_instance(info)
+        # Each class parses in its own way.
+        except Exception as err:
+            yield 'annotation_record', STOPS, f'{type(err).__name__}: {err}'
+            return
+        if not info:
+            self.report.count('left out')
+            if not self.source.own_parser and (
+                    annotation['category_id'] not in self.things):
+                yield 'annotation_record', SKIPPED, 'no bbox or no keypoints'
+            return
+        infos.append(info)
+        self.report.count('used', int(valid))
+        if valid or self.source.bottom_up:
+            self.used.add(record['id'])
+        if annotation['iscrowd'] not in (0, 1):
+            yield ('iscrowd', KEPT if self.source.bottom_up else SKIPPED,
+                   f'iscrowd {annotation["iscrowd"]!r}')
+        elif not annotation['iscrowd']:
+            left_out = not valid and not self.source.bottom_up
+            for kind, effect, message in self._instance_faults(
+                    annotation, info, image):
+                # MMPose leaves the instance out, whatever else is wrong.
+                if left_out and effect != STOPS:
+                    effect = SKIPPED
+                yield kind, effect, message
+
+    def _evaluated_faults(self, annotation: dict) -> Iterator[Fault]:
+        """Yield values that the metric reads from the file and cannot use."""
+        for key, size in (('keypoints', None), ('bbox', 4)):
+            value = annotation.get(key)
+            if not (isinstance(value, list) and all(map(is_number, value))
+                    and size in (None, len(value))):
+                yield ('evaluated_value', STOPS, f'expected {key} to be a '
+                       f'flat list of numbers, got {value!r:.60}')
+        area, number = annotation.get('area'), annotation.get('num_keypoints')
+        if self.source.coco_metrics(use_area=True) and not (
+                is_number(area) and 0 < area < math.inf):
+            yield ('evaluated_value', WRONG if is_number(area) else STOPS,
+                   f'area {area!r}')
+        if self.source.coco_metrics(
+                iou_type='keypoints_crowd') and not is_number(number):
+            # The metric compares the value with 0.
+            yield ('evaluated_value', WRONG if 'num_keypoints' in annotation
+                   else STOPS, f'num_keypoints {number!r}')
+
+    def _instance_faults(self, annotation: dict, info: dict,
+                         image: ImageFile) -> Iterator[Fault]:
+        points, flags = info['keypoints'][0], info['keypoints_visible'][0]
+        if not self.source.own_parser:  # Other parsers do not keep the flags.
+            flags = np.array(annotation['keypoints'],
+                             np.float32).reshape(-1, 3)[:, 2]
+        names, needed = self.names, len(self.names)
+        if self.source.converter:
+            mapping = self.source.converter['mapping']
+            needed = 1 + max(np.max(pair[0]) for pair in mapping)
+            names = [f'keypoint {index}' for index in range(len(points))]
+        if len(points) < needed or len(points) != len(names):
+            yield ('keypoint_count', STOPS,
+                   f'{len(points)} keypoints, expected {needed}')
+            return
+        labelled = np.nan_to_num(flags) >= 0.5
+        if not self.source.converter:
+            self.labelled |= labelled
+        given, number = info.get('num_keypoints'), int(labelled.sum())
+        # Other parsers may read other keypoints than are counted.
+        if (given == 0) != (number == 0) and not self.source.own_parser:
+            yield ('num_keypoints', KEPT if number else WEIGHTLESS,
+                   f'num_keypoints is {given}, {number} are labelled')
+        if number:
+            yield from self._box_faults(annotation, info, points[labelled],
+                                        image)
+            yield from keypoint_faults(points, flags, names, image.size)
+
+    def _box_faults(self, annotation: dict, info: dict, labelled: np.ndarray,
+                    image: ImageFile) -> Iterator[Fault]:
+        box, bottom_up = info['bbox'][0], self.source.bottom_up
+        given = annotation.get('bbox')
+        if self.source.own_parser:  # It may read another box.
+            given = [*box[:2].tolist(), *(box[2:] - box[:2]).tolist()]
+        width, height = image.size
+        message = f'bbox {given} in an image of {width}x{height} px'
+        given = np.array(given, np.float32)
+        if not np.isfinite(box).all():
+            yield 'box', KEPT if bottom_up else WEIGHTLESS, message
+        elif (box[2:] <= box[:2]).any() or not np.isfinite(given).all():
+            # Clipping ends an infinite box at the border of the image.
+            yield 'box', KEPT if bottom_up else WRONG, message
+        elif min(image.size) > 2 and (is_normalized(given)
+                                      or is_normalized(labelled)):
+            if is_normalized(given) and is_normalized(labelled):
+                effect, what = WRONG, 'bbox and keypoints'
+            elif is_normalized(given):
+                effect, what = KEPT if bottom_up else WEIGHTLESS, 'bbox'
+            else:
+                effect, what = WRONG if bottom_up else WEIGHTLESS, 'keypoints'
+            yield 'normalized', effect, f'{what}; {message}'
+        elif np.isfinite(labelled).all():
+            self.boxes.append((given, labelled.min(0),
+                               labelled.max(0), image.size))
+
+
+def check_mpii_file(source: DataSource, report: DatasetReport) -> Content:
+    """Check an annotation file in MPII's format, which has no image sizes."""
+    names = keypoint_names(source.dataset.metainfo)
+    images, labelled = {}, np.zeros(len(names), dtype=bool)
+    entries = read_json(source.dataset.ann_file, report)
+    if not is_list_of_dicts(entries):
+        if entries is not None:
+            report.add('file', STOPS, 'expected a list of dicts')
+        return images, labelled
+    for position, entry in enumerate(entries):
+        report.count('annotations')
+        where = dict(image=str(entry.get('image')), annotation=f'at {position}')
+        try:
+            name = entry['image']
+            int(name.split('.')[0])
+            points = np.array(entry['joints'], np.float32).reshape(-1, 2)
+            visible = np.array(entry['joints_vis'],
+                               np.float32).reshape(len(points))
+            box = np.array([*entry['center'], entry['scale']],
+                           np.float32).reshape(3)
+        except (AttributeError, KeyError, TypeError, ValueError) as err:
+            report.add('annotation_record', STOPS,
+                       f'{type(err).__name__}: {err}', **where)
+            continue
+        path = Path(source.dataset.data_prefix['img']) / name
+        images[name] = ImageFile(str(path), name, None)
+        if len(points) != len(names):
+            report.add('keypoint_count', STOPS, f'{len(points)} keypoints, '
+                       f'expected {len(names)}', **where)
+            continue
+        labelled |= np.nan_to_num(visible) >= 0.5
+        if not np.isfinite(box).all() or box[2] <= 0:
+            effect = SKIPPED if np.isfinite(box).all() else WEIGHTLESS
+            report.add('box', effect, f'center {box[:2].tolist()}, scale '
+                       f'{box[2]:g}', **where)
+        for fault in keypoint_faults(points, visible, names, None):
+            report.add(*fault, **where)
+    if not images:
+        report.add('no_instances', STOPS, 'no instance can be used')
+    return images, labelled

@@ -1,0 +1,102 @@
+"""Image files of a data set."""
+import os
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from typing import List, NamedTuple, Optional, Tuple
+
+from mmpose.datasets.transforms import LoadImage
+from mmpose.registry import TRANSFORMS
+from PIL import Image
+
+from ..console import progress
+from .report import STOPS, WRONG, DatasetReport
+from .sources import DataSource
+
+# cv2.warpAffine refuses the largest short integer as a side.
+TOO_LARGE = 32767
+
+
+class ImageFile(NamedTuple):
+    """An image that a data set loads.
+
+    Attributes:
+        path: Its file.
+        label: Its id and name.
+        size: Recorded (w, h) in px, or ``None`` if it is not recorded.
+    """
+
+    path: str
+    label: str
+    size: Optional[Tuple[int, int]]
+
+
+def check_images(source: DataSource, images: List[ImageFile], opened: bool,
+                 report: DatasetReport) -> None:
+    """Check image files.
+
+    Args:
+        source: The data set.
+        images: Its images.
+        opened: Open each image instead of only checking that it exists.
+        report: Gets the faults.
+    """
+    report.count('images', len(images))
+    load = opened and TRANSFORMS.build(
+        source.step('LoadImage') or dict(type='LoadImage'))
+    with warnings.catch_warnings(), ThreadPoolExecutor(
+            os.cpu_count()) as pool:
+        # A large image is no attack here.
+        warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+        faults = pool.map(lambda image: _find_fault(image, load), images)
+        if opened:
+            faults = progress(faults, f'opening images of {source.title}',
+                              len(images))
+        for fault, image in zip(faults, images):
+            if fault:
+                report.add(*fault, image.label, file=image.path)
+
+
+def _find_fault(image: ImageFile,
+                load: Optional[LoadImage]) -> Optional[Tuple[str, str, str]]:
+    """Return kind, effect and message of a fault of an image."""
+    if not os.path.isfile(image.path):
+        return 'no_image', STOPS, 'no such file'
+    size = image.size
+    if load:
+        damage = _find_damage(image.path)
+        try:
+            size = load.transform(dict(img_path=image.path))['img_shape'][::-1]
+        # Image readers fail in many ways.
+        except Exception as err:
+            reason = damage or str(err).split('\n')[0]
+            if not os.path.getsize(image.path):
+                reason = 'the file is empty'
+            return 'unreadable_image', STOPS, reason
+        if damage:
+            return 'damaged_image', WRONG, damage
+    if size and max(size) >= TOO_LARGE:
+        return 'image_too_large', STOPS, f'{size[0]}x{size[1]} px'
+    if image.size and min(image.size) > 0 and image.size != size:
+        turned = ', as if EXIF data turned it' * (image.size == size[::-1])
+        return 'image_size', WRONG, (
+            f'{size[0]}x{size[1]} px, recorded are '
+            f'{image.size[0]}x{image.size[1]} px{turned}')
+    return None
+
+
+def _find_damage(path: str) -> Optional[str]:
+    """Return the reason why Pillow cannot decode an image of a known format.
+
+    Some versions of OpenCV decode a truncated image without an error.
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+    except Image.UnidentifiedImageError:
+        return None
+    except (OSError, SyntaxError) as err:
+        return str(err)
+    # Limits of Pillow, such as a megabyte of text in a PNG, are no damage.
+    except Exception:
+        return None
+    return None
