@@ -12,8 +12,7 @@ from .keypoints import (
     Fault,
     are_corners,
     check_keypoint_names,
-    is_normalized,
-    keypoint_faults,
+    instance_faults,
     keypoint_names,
 )
 from .report import KEPT, SKIPPED, STOPS, WEIGHTLESS, WRONG, DatasetReport
@@ -31,39 +30,21 @@ def check_coco_file(source: DataSource, report: DatasetReport) -> Content:
         images), and which keypoints have labels.
     """
     content = read_json(source.dataset.ann_file, report)
-    if content is None or not _has_layout(content, report):
+    parts = [content.get(key, []) if isinstance(content, dict) else None
+             for key in ('images', 'annotations', 'categories')]
+    if not all(map(is_list_of_dicts, parts)):
+        if content is not None:
+            report.add('file', STOPS, 'expected a dict with images, '
+                       'annotations and categories, which are lists of dicts')
         return {}, np.zeros(0)
-    categories, annotations = (
-        content.get(key, []) for key in ('categories', 'annotations'))
+    entries, annotations, categories = parts
     if not (source.converter or source.own_parser):
         check_keypoint_names(source, categories, report)
     if source.coco_metrics():
-        _check_categories(source, categories, annotations, report)
-    images, records = _read_images(source, content.get('images', []), report)
-    for label, number in Counter(
-            repr(annotation['id']) for annotation in annotations
-            if 'id' in annotation).items():
-        if number > 1:
-            report.add('duplicate_id', WRONG, f'{number} annotations have it',
-                       annotation=label)
-    grouped = defaultdict(list)
-    for position, annotation in enumerate(annotations):
-        label, key = annotation.get('id', f'at {position}'), annotation.get(
-            'image_id')
-        odd = [f'{name} {annotation.get(name)!r}'
-               for name in ('id', 'image_id', 'category_id')
-               if not _is_id(annotation.get(name))]
-        if odd:
-            image = images.get(key) if _is_id(key) else None
-            report.add('annotation_record', STOPS, f'got {", ".join(odd)}',
-                       image and image.label, label)
-        elif key in images:
-            grouped[key].append((label, annotation))
-        elif key not in records:
-            report.add('unknown_image', SKIPPED, f'no image has the id {key!r}',
-                       annotation=label)
+        _check_categories(source, annotations, categories, report)
+    images, records = _read_images(source, entries, report)
     instances = _Instances(source, categories, report)
-    for key, group in grouped.items():
+    for key, group in _group(annotations, images, records, report).items():
         instances.check_image(group, records[key], images[key])
     instances.check_boxes()
     used = instances.used
@@ -76,35 +57,19 @@ def check_coco_file(source: DataSource, report: DatasetReport) -> Content:
             if key in used}, instances.labelled
 
 
-def _has_layout(content: Any, report: DatasetReport) -> bool:
-    """Return True if a file has lists of dicts in the usual places."""
-    if not isinstance(content, dict):
-        report.add('file', STOPS, 'expected a dict with images, annotations '
-                   f'and categories, got a {type(content).__name__}')
-        return False
-    odd = [key for key in ('images', 'annotations', 'categories')
-           if not is_list_of_dicts(content.get(key, []))]
-    if odd:
-        report.add('file', STOPS, f'expected lists of dicts as {odd}')
-    return not odd
-
-
-def _check_categories(source: DataSource, categories: List[dict],
-                      annotations: List[dict], report: DatasetReport) -> None:
+def _check_categories(source: DataSource, annotations: List[dict],
+                      categories: List[dict], report: DatasetReport) -> None:
     """Compare the categories of instances with those that are scored."""
     listed = [repr(category.get('id')) for category in categories]
+    predicted = ['1'] if source.bottom_up or source.dataset.bbox_file else None
     for category, number in Counter(
-            repr(annotation.get('category_id'))
-            for annotation in annotations).items():
-        if category not in listed:
-            reason = 'categories does not list it'
-        elif category != '1' and (source.bottom_up
-                                  or source.dataset.bbox_file):
-            reason = 'predictions have category 1'
-        else:
-            continue
-        report.add('category', WRONG, f'{number} instances have category '
-                   f'{category}; {reason}')
+            repr(entry.get('category_id')) for entry in annotations).items():
+        for scored, reason in ((listed, 'categories does not list it'),
+                               (predicted, 'predictions have category 1')):
+            if scored is not None and category not in scored:
+                report.add('category', WRONG, f'{number} instances have '
+                           f'category {category}; {reason}')
+                break
 
 
 def _read_images(
@@ -117,33 +82,54 @@ def _read_images(
         key, name, width, height = map(
             entry.get, ('id', 'file_name', 'width', 'height'))
         label = f'{entry.get("id", f"at {position}")} {name}'
+        if key in images:
+            report.add('duplicate_id', WRONG,
+                       f'also the id of {records[key]["file_name"]}', label)
+        file = str(Path(source.dataset.data_prefix['img']) / str(name))
+        records[repr(key) if key.__hash__ is None else key] = dict(
+            entry, img_id=key, img_path=file)
         if not (type(key) is int and isinstance(name, str)
                 and is_number(width) and is_number(height)):
             report.add(
                 'image_record', STOPS, 'expected an integer id, a file_name, '
                 'and width and height in px, got '
                 f'{key!r}, {name!r}, {width!r}, {height!r}', label)
-            if _is_id(key):
-                records[key] = entry
             continue
-        if key in images:
-            report.add('duplicate_id', WRONG,
-                       f'also the id of {records[key]["file_name"]}', label)
+        images[key] = ImageFile(file, label, (width, height))
         if not (0 < width < math.inf and 0 < height < math.inf):
             report.add('image_record', KEPT if source.bottom_up else SKIPPED,
                        f'the size is {width}x{height} px', label)
         if crowd and not is_number(entry.get('crowdIndex')):
             report.add('evaluated_value', STOPS,
                        f'crowdIndex {entry.get("crowdIndex")!r}', label)
-        file = str(Path(source.dataset.data_prefix['img']) / name)
-        records[key] = dict(entry, img_id=key, img_path=file)
-        images[key] = ImageFile(file, label, (width, height))
     return images, records
 
 
-def _is_id(value: Any) -> bool:
-    """Return True for what pycocotools can hash."""
-    return value is not None and value.__hash__ is not None
+def _group(annotations: List[dict], images: Dict[int, ImageFile],
+           records: Dict[int, dict],
+           report: DatasetReport) -> Dict[int, List[Tuple[Any, dict]]]:
+    """Return labels and annotations by id of their image."""
+    groups = defaultdict(list)
+    numbers = Counter(repr(entry.get('id')) for entry in annotations)
+    for position, annotation in enumerate(annotations):
+        label = annotation.get('id', f'at {position}')
+        ids = [annotation.get(name)
+               for name in ('id', 'image_id', 'category_id')]
+        key = ids[1]
+        if any(value is None or value.__hash__ is None for value in ids):
+            report.add('annotation_record', STOPS, 'expected id, image_id and '
+                       f'category_id, got {ids}', annotation=label,
+                       image=str(key))
+        elif key in images:
+            groups[key].append((label, annotation))
+        elif key not in records:
+            report.add('unknown_image', SKIPPED, f'no image has the id '
+                       f'{key!r}', annotation=label)
+        number = numbers.pop(repr(ids[0]), 1)
+        if number > 1 and ids[0] is not None:
+            report.add('duplicate_id', WRONG, f'{number} annotations have it',
+                       annotation=label)
+    return groups
 
 
 class _Instances:
@@ -164,42 +150,38 @@ class _Instances:
     def check_image(self, group: List[Tuple[Any, dict]], record: dict,
                     image: ImageFile) -> None:
         """Check the annotations of an image, which have labels."""
-        infos, before = [], len(self.report.faults)
+        infos, effects = [], []
         for label, annotation in group:
             self.report.count('annotations')
             annotation.setdefault('iscrowd', False)  # as pycocotools does
             for fault in self._faults(annotation, record, image, infos):
                 self.report.add(*fault, image.label, label)
-        stopped = any(fault.effect == STOPS
-                      for fault in self.report.faults[before:])
-        if self.source.bottom_up and infos and not stopped:
-            try:
-                self._make_sample(infos, image)
-            # Lists of other values than expected fail in many ways.
-            except Exception as err:
-                self.report.add('image_sample', STOPS,
-                                f'{type(err).__name__}: {err}', image.label)
+                effects.append(fault[1])
+        if not self.source.bottom_up or not infos or STOPS in effects:
+            return
+        # Make a sample and its mask as the pipeline does.
+        try:
+            sample, = self.dataset._get_bottomup_data_infos(infos, [])
+            width, height = image.size
+            if self.mask and sample['invalid_segs'] and width and height:
+                self.mask.transform(dict(
+                    sample, input_size=image.size,
+                    img_shape=(int(height), int(width))))
+        # Lists of other values than expected fail in many ways.
+        except Exception as err:
+            self.report.add('image_sample', STOPS,
+                            f'{type(err).__name__}: {err}', image.label)
 
     def check_boxes(self) -> None:
         """Check the format that all boxes have in common."""
         if self.boxes and are_corners(*map(np.array, zip(*self.boxes))):
             self.report.add(
                 'box_corners', KEPT if self.source.bottom_up else WRONG,
-                f'{len(self.boxes)} boxes, the first is '
-                f'{self.boxes[0][0].tolist()}')
-
-    def _make_sample(self, infos: List[dict], image: ImageFile) -> None:
-        """Make a bottom-up sample and its mask as the pipeline does."""
-        sample, = self.dataset._get_bottomup_data_infos(infos, [])
-        width, height = image.size
-        if self.mask and sample['invalid_segs'] and (
-                0 < width < math.inf and 0 < height < math.inf):
-            self.mask.transform(dict(
-                invalid_segs=sample['invalid_segs'], input_size=image.size,
-                img_shape=(int(height), int(width))))
+                f'{len(self.boxes)} boxes, the first is {self.boxes[0][0]}')
 
     def _faults(self, annotation: dict, record: dict, image: ImageFile,
                 infos: List[dict]) -> Iterator[Fault]:
+        """Yield faults of an annotation, which is parsed into ``infos``."""
         if self.source.coco_metrics():
             yield from self._evaluated_faults(annotation)
         if self.dataset.bbox_file:
@@ -226,13 +208,12 @@ class _Instances:
             yield ('iscrowd', KEPT if self.source.bottom_up else SKIPPED,
                    f'iscrowd {annotation["iscrowd"]!r}')
         elif not annotation['iscrowd']:
-            left_out = not valid and not self.source.bottom_up
             for kind, effect, message in self._instance_faults(
-                    annotation, info, image):
+                    annotation, info, image.size):
                 # MMPose leaves the instance out, whatever else is wrong.
-                if left_out and effect != STOPS:
-                    effect = SKIPPED
-                yield kind, effect, message
+                left_out = not (valid or self.source.bottom_up)
+                yield (kind, SKIPPED if left_out and effect != STOPS
+                       else effect, message)
 
     def _evaluated_faults(self, annotation: dict) -> Iterator[Fault]:
         """Yield values that the metric reads from the file and cannot use."""
@@ -254,9 +235,12 @@ class _Instances:
                    else STOPS, f'num_keypoints {number!r}')
 
     def _instance_faults(self, annotation: dict, info: dict,
-                         image: ImageFile) -> Iterator[Fault]:
+                         size: Tuple[int, int]) -> Iterator[Fault]:
         points, flags = info['keypoints'][0], info['keypoints_visible'][0]
-        if not self.source.own_parser:  # Other parsers do not keep the flags.
+        clipped = info['bbox'][0]
+        box = [*clipped[:2].tolist(), *(clipped[2:] - clipped[:2]).tolist()]
+        if not self.source.own_parser:  # Other parsers read other values.
+            box = annotation['bbox']
             flags = np.array(annotation['keypoints'],
                              np.float32).reshape(-1, 3)[:, 2]
         names, needed = self.names, len(self.names)
@@ -272,41 +256,15 @@ class _Instances:
         if not self.source.converter:
             self.labelled |= labelled
         given, number = info.get('num_keypoints'), int(labelled.sum())
-        # Other parsers may read other keypoints than are counted.
         if (given == 0) != (number == 0) and not self.source.own_parser:
             yield ('num_keypoints', KEPT if number else WEIGHTLESS,
                    f'num_keypoints is {given}, {number} are labelled')
         if number:
-            yield from self._box_faults(annotation, info, points[labelled],
-                                        image)
-            yield from keypoint_faults(points, flags, names, image.size)
-
-    def _box_faults(self, annotation: dict, info: dict, labelled: np.ndarray,
-                    image: ImageFile) -> Iterator[Fault]:
-        box, bottom_up = info['bbox'][0], self.source.bottom_up
-        given = annotation.get('bbox')
-        if self.source.own_parser:  # It may read another box.
-            given = [*box[:2].tolist(), *(box[2:] - box[:2]).tolist()]
-        width, height = image.size
-        message = f'bbox {given} in an image of {width}x{height} px'
-        given = np.array(given, np.float32)
-        if not np.isfinite(box).all():
-            yield 'box', KEPT if bottom_up else WEIGHTLESS, message
-        elif (box[2:] <= box[:2]).any() or not np.isfinite(given).all():
-            # Clipping ends an infinite box at the border of the image.
-            yield 'box', KEPT if bottom_up else WRONG, message
-        elif min(image.size) > 2 and (is_normalized(given)
-                                      or is_normalized(labelled)):
-            if is_normalized(given) and is_normalized(labelled):
-                effect, what = WRONG, 'bbox and keypoints'
-            elif is_normalized(given):
-                effect, what = KEPT if bottom_up else WEIGHTLESS, 'bbox'
-            else:
-                effect, what = WRONG if bottom_up else WEIGHTLESS, 'keypoints'
-            yield 'normalized', effect, f'{what}; {message}'
-        elif np.isfinite(labelled).all():
-            self.boxes.append((given, labelled.min(0),
-                               labelled.max(0), image.size))
+            yield from instance_faults(points, flags, names, box, clipped,
+                                       size, self.source.bottom_up)
+            low, high = points[labelled].min(0), points[labelled].max(0)
+            if np.isfinite([*clipped, *low, *high]).all():
+                self.boxes.append((box, low, high, size))
 
 
 def check_mpii_file(source: DataSource, report: DatasetReport) -> Content:
@@ -320,15 +278,16 @@ def check_mpii_file(source: DataSource, report: DatasetReport) -> Content:
         return images, labelled
     for position, entry in enumerate(entries):
         report.count('annotations')
-        where = dict(image=str(entry.get('image')), annotation=f'at {position}')
+        where = dict(image=str(entry.get('image')),
+                     annotation=f'at {position}')
         try:
             name = entry['image']
             int(name.split('.')[0])
             points = np.array(entry['joints'], np.float32).reshape(-1, 2)
-            visible = np.array(entry['joints_vis'],
-                               np.float32).reshape(len(points))
-            box = np.array([*entry['center'], entry['scale']],
-                           np.float32).reshape(3)
+            flags = np.array(
+                entry['joints_vis'], np.float32).reshape(len(points))
+            x, y, scale = np.array([*entry['center'], entry['scale']],
+                                   np.float32).tolist()
         except (AttributeError, KeyError, TypeError, ValueError) as err:
             report.add('annotation_record', STOPS,
                        f'{type(err).__name__}: {err}', **where)
@@ -339,13 +298,13 @@ def check_mpii_file(source: DataSource, report: DatasetReport) -> Content:
             report.add('keypoint_count', STOPS, f'{len(points)} keypoints, '
                        f'expected {len(names)}', **where)
             continue
-        labelled |= np.nan_to_num(visible) >= 0.5
-        if not np.isfinite(box).all() or box[2] <= 0:
-            effect = SKIPPED if np.isfinite(box).all() else WEIGHTLESS
-            report.add('box', effect, f'center {box[:2].tolist()}, scale '
-                       f'{box[2]:g}', **where)
-        for fault in keypoint_faults(points, visible, names, None):
-            report.add(*fault, **where)
+        labelled |= np.nan_to_num(flags) >= 0.5
+        half = 100 * scale
+        for kind, effect, message in instance_faults(
+                points, flags, names, [x - half, y - half, 2 * half, 2 * half],
+                np.array([x - half, y - half, x + half, y + half]), None):
+            report.add(kind, SKIPPED if scale <= 0 else effect, message,
+                       **where)
     if not images:
         report.add('no_instances', STOPS, 'no instance can be used')
     return images, labelled

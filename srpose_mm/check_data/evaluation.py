@@ -172,7 +172,7 @@ def _quiet() -> Iterator[None]:
     """Hide what pycocotools prints and the metrics log."""
     logger = MMLogger.get_current_instance()
     level = logger.level
-    logger.setLevel('WARNING')
+    logger.setLevel('ERROR')
     try:
         with redirect_stdout(io.StringIO()):
             yield

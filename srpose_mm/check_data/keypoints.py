@@ -75,40 +75,56 @@ def check_keypoint_names(source: DataSource, categories: Sequence[dict],
                        f'category {category.get("id")}: {shorten(faults)}')
 
 
-def keypoint_faults(keypoints: np.ndarray, flags: np.ndarray,
-                    names: Sequence[str], size: Optional[Tuple[int, int]]
-                    ) -> Iterator[Fault]:
-    """Yield kind, effect and message of keypoints that cannot be right.
+def instance_faults(points: np.ndarray, flags: np.ndarray,
+                    names: Sequence[str], box: Sequence[float],
+                    clipped: np.ndarray, size: Optional[Tuple[int, int]],
+                    bottom_up: bool = False) -> Iterator[Fault]:
+    """Yield kind, effect and message of the faults of a labelled instance.
 
     Args:
-        keypoints: Coordinates in shape (K, 2), in px of the image.
+        points: Keypoints in shape (K, 2), in px of the image.
         flags: Visibility as in the file, in shape (K, ); labelled from 0.5.
         names: Names of the K keypoints.
+        box: Box as in the file: x, y, width, height.
+        clipped: x1, y1, x2, y2 inside the image, in shape (4, ).
         size: (w, h) of the image in px, or ``None`` in MPII's format, which
             also has no visibility 2.
+        bottom_up: True if the crop does not depend on the box.
     """
     mpii, labelled = size is None, np.nan_to_num(flags) >= 0.5
-    finite = np.isfinite(keypoints).all(axis=-1)
-    bounds = (np.inf, np.inf) if mpii else np.add(size, MARGIN)
-    outside = ((keypoints < -MARGIN) | (keypoints > bounds)).any(axis=-1)
+    finite = np.isfinite(points).all(axis=-1)
+    bounds = np.inf if mpii else np.add(size, MARGIN)
+    outside = ((points < -MARGIN) | (points > bounds)).any(axis=-1)
     odd_flags = ~np.isin(flags, (0, 1) if mpii else (0, 1, 2))
     # MMPose clips the visibility of COCO's format only, so that a visibility
     # of 2 doubles the weight of MPII's joints. Infinite weights become 0.
     counts = odd_flags & labelled & (np.isfinite(flags) | (not mpii))
-    flag_effect = (WRONG if mpii else KEPT) if counts.any() else WEIGHTLESS
     for kind, effect, odd in (
         ('keypoint_not_finite', WEIGHTLESS, labelled & ~finite),
-        ('keypoint_at_origin', WRONG,
-         labelled & (keypoints == 0).all(axis=-1)),
-        ('keypoint_outside', KEPT,
-         labelled & finite & outside & (not mpii)),
-        ('visibility', flag_effect, odd_flags)):
+        ('keypoint_at_origin', WRONG, labelled & (points == 0).all(axis=-1)),
+        ('keypoint_outside', KEPT, labelled & finite & outside & (not mpii)),
+        ('visibility', WEIGHTLESS if not counts.any() else
+         WRONG if mpii else KEPT, odd_flags)):
         if odd.any():
             yield kind, effect, shorten([
-                f'{names[index]} ({keypoints[index, 0]:g}, '
-                f'{keypoints[index, 1]:g}, {flags[index]:g})'
-                for index in np.nonzero(odd)[0]
+                f'{names[index]} ({points[index, 0]:g}, {points[index, 1]:g}, '
+                f'{flags[index]:g})' for index in np.nonzero(odd)[0]
             ])
+    message = f'bbox {box}' if mpii else (
+        f'bbox {box} in an image of {size[0]}x{size[1]} px')
+    box = np.array(box, np.float32)
+    normalized = [part for part, values in (('bbox', box), (
+        'keypoints', points[labelled])) if is_normalized(values)]
+    if not np.isfinite(clipped).all():
+        yield 'box', KEPT if bottom_up else WEIGHTLESS, message
+    elif (clipped[2:] <= clipped[:2]).any() or not np.isfinite(box).all():
+        # Clipping ends an infinite box at the border of the image.
+        yield 'box', KEPT if bottom_up else WRONG, message
+    elif normalized and (mpii or min(size) > 2):
+        used = {'keypoints'} if bottom_up else {'bbox', 'keypoints'}
+        effect = WRONG if used <= set(normalized) else (
+            KEPT if bottom_up else WEIGHTLESS)
+        yield 'normalized', effect, f'{" and ".join(normalized)}; {message}'
 
 
 def is_normalized(values: np.ndarray) -> bool:

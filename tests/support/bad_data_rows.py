@@ -39,25 +39,25 @@ INSTANCES = dict(
         bbox=[16, 24, 28, 39]),
     keypoint_at_origin=odd_nose('keypoint_at_origin', WRONG, r'nose \(0, 0',
                                 17, 0, 0, 2, bbox=[0, 0, 40, 40]),
-    negative_visibility=odd_nose('visibility', WEIGHTLESS, r'nose .*, -1', 16, 20,
-                                 20, -1),
-    nan_visibility=odd_nose('visibility', WEIGHTLESS, 'nose .*, nan', 16, 20, 20,
-                            NAN),
+    negative_visibility=odd_nose('visibility', WEIGHTLESS, 'nose .*, -1', 16,
+                                 20, 20, -1),
+    nan_visibility=odd_nose('visibility', WEIGHTLESS, 'nose .*, nan', 16, 20,
+                            20, NAN),
     visibility_3=odd_nose('visibility', KEPT, 'nose .*, 3', 17, 20, 20, 3),
-    infinite_visibility=odd_nose('visibility', KEPT, 'nose .*, inf', 17, 20, 20,
-                                 INF),
+    infinite_visibility=odd_nose('visibility', KEPT, 'nose .*, inf', 17, 20,
+                                 20, INF),
     visibility_07=odd_nose('visibility', KEPT, r'nose .*, 0\.7', 16.7, 20, 20,
                            .7),
-    visibility_03=odd_nose('visibility', WEIGHTLESS, r'nose .*, 0\.3', 16, 20, 20,
-                           .3),
+    visibility_03=odd_nose('visibility', WEIGHTLESS, r'nose .*, 0\.3', 16, 20,
+                           20, .3),
     box_without_width=odd_box(r'bbox \[16, 8, 0, 32\] in .* 64x64 px',
                               instance(bbox=[16, 8, 0, 32])),
     negative_box=odd_box(r'bbox \[16, 8, -5, 32\]',
                          instance(bbox=[16, 8, -5, 32])),
     box_outside=odd_box(r'bbox \[100, 8, 5, 32\]',
                         instance(bbox=[100, 8, 5, 32])),
-    nan_box=odd_box(r'bbox \[nan, 8, 28, 32\]', instance(bbox=[NAN, 8, 28, 32]),
-                    'box', WEIGHTLESS, 0),
+    nan_box=odd_box(r'bbox \[nan, 8, 28, 32\]',
+                    instance(bbox=[NAN, 8, 28, 32]), 'box', WEIGHTLESS, 0),
     infinite_box=odd_box(r'bbox \[16, 8, inf, 32\]',
                          instance(bbox=[16, 8, INF, 32]), 'box',
                          WRONG, 17),
@@ -108,9 +108,10 @@ INSTANCES = dict(
         'expected 4, got 3'),
     null_box=stops(
         instance(bbox=None), 'annotation_record', 'NoneType', 'NoneType'),
-    no_id=stops(instance(id=...), 'annotation_record', 'id None', "'id'"),
+    no_id=stops(
+        instance(id=...), 'annotation_record', r'got \[None, 1, 1\]', "'id'"),
     no_category=stops(
-        instance(category_id=...), 'annotation_record', 'category_id None',
+        instance(category_id=...), 'annotation_record', r'got \[10, 1, None\]',
         "'category_id'"),
     no_image_id=stops(
         instance(image_id=...), 'annotation_record', 'image_id', 'image_id'),
@@ -126,8 +127,8 @@ INSTANCES = dict(
         (None, STOPS), 'input type is not supported',
         errors=('', 'input type is not supported')),
     crowd_without_polygons=Row(
-        instance(segmentation=[], iscrowd=1), ('image_sample', ), (None, STOPS),
-        'out of range', errors=('', 'out of range')),
+        instance(segmentation=[], iscrowd=1), ('image_sample', ),
+        (None, STOPS), 'out of range', errors=('', 'out of range')),
 )
 
 IMAGES = dict(
@@ -176,7 +177,7 @@ FILES = dict(
         lambda content, folder: '', 'file', 'the file is empty',
         'Expecting value'),
     list=stops(
-        lambda content, folder: [content], 'file', 'got a list',
+        lambda content, folder: [content], 'file', 'a dict with images',
         'not supported'),
     no_instances=stops(
         lambda content, folder: content['annotations'].clear(), 'no_instances',

@@ -153,14 +153,12 @@ def test_loaders_of_one_data_set_share_a_report(tmp_path):
     write(tmp_path, valid_content(tmp_path))
     cfg = config(tmp_path, split='val')
     cfg.test_dataloader = cfg.val_dataloader
+    dataset = cfg.val_dataloader.dataset
     cfg.train_dataloader = dict(
         dataset=dict(
             type='CombinedDataset',
             metainfo=COCO_INFO,
-            datasets=[
-                cfg.val_dataloader.dataset,
-                dict(cfg.val_dataloader.dataset, data_root=str(tmp_path / 'no'))
-            ]))
+            datasets=[dataset, dict(dataset, data_root=str(tmp_path / 'no'))]))
     reports = check_dataset(cfg)
     assert [report.title.split(':')[0] for report in reports] == [
         'train', 'train', 'val, test'

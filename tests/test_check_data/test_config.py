@@ -154,7 +154,7 @@ def test_boxes_as_corners(tmp_path):
     for entry, box in zip(content['annotations'], boxes):
         entry['bbox'] = box
     write(tmp_path, content)
-    message = '3 boxes, the first is [24.0, 20.0, 44.0, 44.0]'
+    message = '3 boxes, the first is [24, 20, 44, 44]'
     assert one_fault(tmp_path) == ('box_corners', WRONG, message)
     assert one_fault(tmp_path, data_mode='bottomup') == (
         'box_corners', KEPT, message)

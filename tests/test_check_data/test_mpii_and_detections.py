@@ -93,8 +93,8 @@ def write_mpii(folder, *entries):
     (dict(joints_vis=[-1] + [1] * 15), 'visibility', 'weight 0', '-1', 15),
     (dict(joints_vis=[NAN] + [1] * 15), 'visibility', 'weight 0', 'nan', 15),
     (dict(joints_vis=[.7] + [1] * 15), 'visibility', WRONG, r'0\.7', 15.7),
-    (dict(scale=0), 'box', 'skipped', 'scale 0', None),
-    (dict(scale=NAN), 'box', 'weight 0', 'scale nan', 0),
+    (dict(scale=0), 'box', 'skipped', r'bbox \[30.*, 0.0\]', None),
+    (dict(scale=NAN), 'box', 'weight 0', 'bbox .*nan', 0),
     (dict(joints=15 * [[9, 9]], joints_vis=15 * [1]), 'keypoint_count', STOPS,
      '15 keypoints, expected 16', 'index'),
     (dict(joints_vis=[1]), 'annotation_record', STOPS, 'reshape',
@@ -103,8 +103,8 @@ def write_mpii(folder, *entries):
      'reshape'),
     (dict(image='a.png'), 'annotation_record', STOPS, "'a'", "'a'"),
     (dict(image=7), 'annotation_record', STOPS, 'split', ''),
-    (dict(center=[1]), 'annotation_record', STOPS, 'reshape', 'index'),
-    (dict(scale=None), 'box', 'weight 0', 'scale nan', 0),
+    (dict(center=[1]), 'annotation_record', STOPS, 'unpack', 'index'),
+    (dict(scale=None), 'box', 'weight 0', 'bbox .*nan', 0),
 ])
 def test_mpii(change, kind, effect, message, left, tmp_path):
     write_mpii(tmp_path, mpii_entry(), mpii_entry(**change))

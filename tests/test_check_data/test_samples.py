@@ -47,7 +47,11 @@ def human_art(content):
 
 def ap10k(content):
     """Other spellings of the names, and many categories."""
-    names = ['left_eye', 'right_eye', 'nose', 'neck', 'root_of_tail', 'left_shoulder', 'left_elbow', 'left_front_paw', 'right_shoulder', 'right_elbow', 'right_front_paw', 'left_hip', 'left_knee', 'left_back_paw', 'right_hip', 'right_knee', 'right_back_paw']
+    names = ['left_eye', 'right_eye', 'nose', 'neck', 'root_of_tail']
+    for side in ('left', 'right'):
+        names += [f'{side}_shoulder', f'{side}_elbow', f'{side}_front_paw']
+    for side in ('left', 'right'):
+        names += [f'{side}_hip', f'{side}_knee', f'{side}_back_paw']
     content['categories'] = [
         dict(id=number, name=f'animal {number}', keypoints=names)
         for number in range(1, 55)
