@@ -12,7 +12,7 @@ check_required()
 from . import checkpoints  # noqa: F401  registers the checkpoint loader
 from .codecs import SRAssociativeEmbedding, SRHeatmap
 from .datasets import BottomupGetValidMask
-from .engine import (
+from .engine.hooks import (
     ChannelsLastHook,
     CheckDatasetHook,
     EndWorkersHook,

@@ -1,5 +1,10 @@
 from .check_data import check_dataset
-from .checkpoints import convert_checkpoint, load_checkpoint, load_weights
+from .checkpoints import (
+    CheckpointError,
+    convert_checkpoint,
+    load_checkpoint,
+    load_weights,
+)
 from .console import run_mmpose_tool
 from .deploy import (
     Complexity,
@@ -18,8 +23,9 @@ from .swap.swap_head import swap_head
 from .testing.make_toy_dataset import make_toy_dataset
 
 __all__ = [
-    'Complexity', 'ExportMismatch', 'ExportResult', 'Predicted', 'SwapFiles',
-    'SwapRefused', 'check_dataset', 'convert_checkpoint', 'draw_heatmaps',
+    'CheckpointError', 'Complexity', 'ExportMismatch', 'ExportResult',
+    'Predicted', 'SwapFiles', 'SwapRefused', 'check_dataset',
+    'convert_checkpoint', 'draw_heatmaps',
     'export_model', 'fuse_for_inference', 'load_checkpoint', 'load_weights',
     'make_toy_dataset', 'measure_complexity', 'predict', 'run_mmpose_tool',
     'swap_files', 'swap_head', 'visualize'

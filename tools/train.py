@@ -5,11 +5,15 @@ Example:
 """
 import sys
 
-from srpose_mm.apis import run_mmpose_tool
+from srpose_mm.apis import CheckpointError, run_mmpose_tool
 
 
 def main(argv=None):
-    run_mmpose_tool('train', sys.argv[1:] if argv is None else argv)
+    """Run the tool."""
+    try:
+        run_mmpose_tool('train', sys.argv[1:] if argv is None else argv)
+    except CheckpointError as err:
+        raise SystemExit(f'train: {err}') from err
 
 
 if __name__ == '__main__':

@@ -1,12 +1,9 @@
 """Contents that a checkpoint may have.
 
 A checkpoint is a pickle, and a pickle names the functions that rebuild its
-contents. ``ALLOWED`` holds the names in checkpoints of PyTorch and MMEngine.
-Any other name is refused, whatever the version of PyTorch and
-``torch.serialization.add_safe_globals`` allow.
-
-NumPy's functions are replaced: a forged data type would make an array whose
-elements are pointers. The replacements accept plain numbers and text.
+contents. ``ALLOWED`` holds the names in checkpoints of PyTorch and MMEngine;
+any other name is refused. NumPy's functions are replaced by ones that accept
+plain numbers and text, because a forged data type would make pointers.
 """
 import ast
 import pickle
@@ -66,11 +63,7 @@ class PlainArray(np.ndarray):
 
 
 class CallOnly:
-    """Callable whose attributes a pickle cannot set.
-
-    The opcode BUILD sets attributes of functions, for the rest of the
-    process.
-    """
+    """Callable whose attributes a pickle cannot set with the opcode BUILD."""
 
     def __init__(self, function: Callable):
         self.function = function
@@ -144,16 +137,7 @@ class AllowedUnpickler(pickle.Unpickler):
 
 
 def load_allowed(stream: BinaryIO, map_location: Any = 'cpu') -> Any:
-    """Read a file of ``torch.save`` without running code.
-
-    Args:
-        stream: A file that is open for reading.
-        map_location: As for ``torch.load``.
-
-    Raises:
-        Refused: If the file has other contents than tensors, plain values and
-            MMEngine's log history.
-    """
+    """Read a file of ``torch.save``, and refuse what could run code."""
     if tarfile.is_tarfile(stream):
         raise Refused('a tar archive')
     stream.seek(0)

@@ -16,7 +16,7 @@ from ..configs import SRPOSE_MIM, ConfigLike, init_scope, load_config
 from ..console import get_logger
 from ..version import __version__
 from .files import check_out, save_checkpoint
-from .reading import Location, load_checkpoint
+from .reading import CheckpointError, Location, load_checkpoint
 from .weights import StateDict, get_state_dict, load_weights
 
 HEAD = 'keypoint_head.'
@@ -57,8 +57,8 @@ def convert_checkpoint(config: ConfigLike,
 
     Raises:
         FileNotFoundError: If a file or the folder of ``out`` does not exist.
-        ValueError: If the checkpoint is corrupt, could run code, or does not
-            fit the config; names the package's configs that it fits.
+        CheckpointError: If the checkpoint is corrupt, could run code, or does
+            not fit the config; names the package's configs that it fits.
     """
     if out is not None:
         check_out(Path(out), checkpoint)
@@ -70,9 +70,9 @@ def convert_checkpoint(config: ConfigLike,
     init_scope(cfg)
     try:
         load_weights(MODELS.build(cfg.model), checkpoint, ours)
-    except ValueError as err:
+    except CheckpointError as err:
         names = ', '.join(fitting_configs(ours)) or 'no config of srpose_mm'
-        raise ValueError(f'{err}; its tensors fit {names}') from err
+        raise CheckpointError(f'{err}; its tensors fit {names}') from err
     dropped = [key for key in theirs if not key.startswith(parts)]
     if 'state_dict' in contents:
         dropped += [key for key in contents if key != 'state_dict']

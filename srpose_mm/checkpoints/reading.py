@@ -21,6 +21,11 @@ from .files import atomic_write
 
 Location = Union[str, Path]
 
+
+class CheckpointError(ValueError):
+    """A checkpoint is corrupt, could run code or has other contents."""
+
+
 WEB = ('http://', 'https://')
 MODEL_NAMES = {
     'torchvision://': runner.get_torchvision_models,
@@ -49,8 +54,8 @@ def load_checkpoint(location: Location, map_location: Any = 'cpu') -> Any:
     Raises:
         FileNotFoundError: If the file does not exist.
         OSError: If the download fails.
-        ValueError: If the file is corrupt or has other contents than tensors
-            and plain values.
+        CheckpointError: If the file is corrupt or has other contents than
+            tensors and plain values.
     """
     contents = _read(_local_file(str(location)), location, map_location)
     if str(location).startswith('mmcls://'):
@@ -93,8 +98,8 @@ def _local_file(location: str) -> Path:
             name = runner.get_deprecated_model_names().get(name, name)
             url = models().get(name)
             if not url:
-                raise ValueError(f'{location}: expected the name of a model '
-                                 'that MMEngine knows')
+                raise CheckpointError(f'{location}: expected the name of a '
+                                      'model that MMEngine knows')
             location = url
     if location.startswith(WEB):
         return _download(location)
@@ -110,7 +115,7 @@ def _download(url: str) -> Path:
     """Return the path of a URL's file in the cache of ``torch.hub``."""
     name = Path(urlparse(url).path).name
     if not name.strip('.'):
-        raise ValueError(f'{url}: expected the URL of a file')
+        raise CheckpointError(f'{url}: expected the URL of a file')
     path = Path(torch.hub.get_dir(), 'checkpoints', name)
     if is_main_process():
         _fetch(url, path)
@@ -148,7 +153,7 @@ def _read(path: Path, location: Location, map_location: Any = 'cpu') -> Any:
         reason = ' '.join(f'{type(err).__name__}: {err}'.split())[:150]
         got = (f'one with {err}, which could run code' if isinstance(
             err, Refused) else f'a corrupt or hostile one ({reason})')
-        raise ValueError(
+        raise CheckpointError(
             f'{location}: expected a checkpoint of tensors and plain values, '
             f'got {got}; get it from a source you trust') from err
 

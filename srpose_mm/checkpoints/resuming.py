@@ -3,29 +3,23 @@ import re
 from pathlib import Path
 from typing import Callable, List, Optional
 
-from .reading import Location, load_checkpoint
+from .reading import CheckpointError, Location, load_checkpoint
 
 
 def check_resumable(location: Location) -> None:
-    """Check that a training can resume from a checkpoint.
-
-    Raises:
-        FileNotFoundError: If the file does not exist.
-        ValueError: If the file is corrupt, could run code, or has weights
-            only.
-    """
+    """Raise an error if a training cannot resume from a checkpoint."""
     contents = load_checkpoint(location)
     meta = contents.get('meta') if isinstance(contents, dict) else None
     for part, key in ((contents, 'state_dict'), (contents, 'message_hub'),
                       (contents, 'meta'), (meta, 'epoch'), (meta, 'iter')):
         if not isinstance(part, dict) or key not in part:
-            raise ValueError(
+            raise CheckpointError(
                 f'{location}: expected the checkpoint of a training, got one '
                 f'without {key}; to start from its weights give the '
                 'checkpoint as load_from and do not resume')
     # MMEngine 1.x never writes it, and Runner.resume executes it.
     if 'config' in meta:
-        raise ValueError(
+        raise CheckpointError(
             f'{location}: expected a checkpoint without code, got one with a '
             'config in its meta, which MMEngine would run; resume from '
             'another one, or give it as load_from and do not resume')
@@ -43,18 +37,13 @@ def first_intact(paths: List[Path],
         try:
             check_resumable(path)
             return path
-        except (OSError, ValueError) as err:
+        except (OSError, CheckpointError) as err:
             report(str(err))
     return None
 
 
 def latest_checkpoint(work_dir: Path, folder: Path) -> Optional[Path]:
-    """Return the checkpoint that the file ``last_checkpoint`` names, if any.
-
-    Args:
-        work_dir: Folder of ``last_checkpoint``.
-        folder: Folder of the checkpoints.
-    """
+    """Return the checkpoint that ``last_checkpoint`` names, in ``folder``."""
     record = work_dir / 'last_checkpoint'
     # If the training was killed, the file can be empty.
     text = record.read_text().strip() if record.is_file() else ''

@@ -7,7 +7,7 @@ import torch
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import Tensor, nn
 
-from .reading import Location, load_checkpoint
+from .reading import CheckpointError, Location, load_checkpoint
 
 StateDict = Dict[str, Tensor]
 MISSHAPED = r'size mismatch for (\S+): .*?(\[.*?\]).*?(\[.*?\]).*'
@@ -33,21 +33,21 @@ def load_weights(model: nn.Module,
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        ValueError: If the file is corrupt or could run code, if a tensor is
-            missing, has another shape or is unknown to the model, or if a
+        CheckpointError: If the file is corrupt or could run code, if a tensor
+            is missing, has another shape or is unknown to the model, or if a
             weight is NaN or infinite.
     """
     if contents is None:
         contents = load_checkpoint(location)
     problems = fit_weights(model, location, contents)
     if problems:
-        raise ValueError(
+        raise CheckpointError(
             f'{location}: expected the weights of the config\'s model, got a '
             f'checkpoint that {problems}; give the checkpoint of this config')
     for key, value in model.state_dict().items():
         # NaN would give keypoints that look like any other.
         if not torch.isfinite(value).all():
-            raise ValueError(
+            raise CheckpointError(
                 f'{location}: expected finite weights, got NaN or infinity '
                 f'in {key}; the training diverged, give another checkpoint')
     return contents
@@ -59,9 +59,6 @@ def fit_weights(model: nn.Module, location: Location, contents: Any) -> str:
     Returns:
         The end of a sentence that begins with "The checkpoint", or ``''`` if
         all weights fit.
-
-    Raises:
-        ValueError: If the contents have no state dict.
     """
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
@@ -101,19 +98,18 @@ def get_state_dict(contents: Any, location: Location) -> StateDict:
         location: Name of the checkpoint for error messages.
 
     Raises:
-        ValueError: If the contents have no state dict, or one with values
-            that are not dense tensors.
+        CheckpointError: If the contents have no state dict of dense tensors.
     """
     weights = contents
     if isinstance(contents, dict) and 'state_dict' in contents:
         weights = contents['state_dict']
     if not isinstance(weights, dict):
-        raise ValueError(f'{location}: expected a dict with a state_dict, got '
-                         f'{type(weights).__name__}')
+        raise CheckpointError(f'{location}: expected a dict with a state_dict,'
+                              f' got {type(weights).__name__}')
     for key, value in weights.items():
         if (not isinstance(key, str) or not isinstance(value, Tensor)
                 or value.layout != torch.strided or value.is_quantized):
-            raise ValueError(
+            raise CheckpointError(
                 f'{location}: expected a state_dict that maps names to dense '
                 f'tensors, got {type(value).__name__} for {key!r}')
     state_dict = OrderedDict(_unwrapped(weights))

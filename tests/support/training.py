@@ -64,7 +64,11 @@ def train(cfg, *hooks):
         runner = build(cfg)
         for hook in hooks:
             runner.register_hook(hook)
-        runner.train()
+        try:
+            runner.train()
+        finally:
+            # The garbage collector would wait 5 seconds for each worker.
+            runner.train_dataloader._iterator = None
     return runner
 
 

@@ -43,13 +43,16 @@ main()
 '''
 
 
-def launch(tmp_path, *words):
+TORCHRUN = ('-m', 'torch.distributed.run', '--standalone', '--nproc_per_node',
+            '2')
+
+
+def launch(tmp_path, *words, **environment):
     (tmp_path / 'script.py').write_text(SCRIPT)
     return subprocess.run(
-        [sys.executable, '-m', 'torch.distributed.run', '--standalone',
-         '--nproc_per_node', '2', 'script.py', *words],
+        [sys.executable, *words],
         cwd=tmp_path,
-        env={**os.environ, 'OMP_NUM_THREADS': '1'},
+        env={**os.environ, 'OMP_NUM_THREADS': '1', **environment},
         stderr=subprocess.PIPE,
         text=True)
 
@@ -59,7 +62,7 @@ def launch(tmp_path, *words):
     not os.path.isdir('/proc/self/task'), reason='needs threads in /proc')
 def test_no_thread_outlives_the_program(tmp_path):
     """Threads that do can abort a process at its exit."""
-    result = launch(tmp_path)
+    result = launch(tmp_path, *TORCHRUN, 'script.py')
     assert result.returncode == 0, result.stderr
     assert result.stderr.count('gradient 1.5') == 2
     assert result.stderr.count('0 gloo threads') == 2, result.stderr
@@ -67,9 +70,10 @@ def test_no_thread_outlives_the_program(tmp_path):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='serves CPUs only')
 def test_a_failure_stays_one(tmp_path):
-    result = launch(tmp_path, 'fail')
-    assert result.returncode != 0
-    assert 'exitcode  : 3' in result.stderr
+    result = launch(tmp_path, 'script.py', 'fail', RANK='0', WORLD_SIZE='1',
+                    MASTER_ADDR='127.0.0.1', MASTER_PORT='0')
+    assert result.returncode == 3, result.stderr
+    assert 'gradient 1.0' in result.stderr
 
 
 def test_a_single_process_joins_nothing():

@@ -5,6 +5,9 @@ import pytest
 import torch
 from mmengine.model import ExponentialMovingAverage
 
+from srpose_mm.checkpoints import CheckpointError
+
+from ..support.tools import load_tool
 from ..support.training import UNFORMATTED, build, config, train
 
 
@@ -96,3 +99,35 @@ def test_weights_of_an_average(load, weights):
     runner = load(weights, meta={}, ema_state_dict={**average, **current})
     key = 'backbone.conv1.weight'
     assert torch.equal(runner.model.state_dict()[key], weights[key])
+
+
+HOOK = 'default_hooks.checkpoint.type=SafeCheckpointHook'
+
+
+@pytest.mark.parametrize('given, passed', [
+    ([], ['--cfg-options', HOOK]),
+    (['--cfg-options', 'a=1', 'b=2'], ['--cfg-options', HOOK, 'a=1', 'b=2']),
+    (['--cfg-options=a=1', '--dump', 'x'],
+     ['--cfg-options', HOOK, 'a=1', '--dump', 'x']),
+])
+def test_the_tool_tests_any_config_with_our_hook(given, passed, monkeypatch):
+    """One of MMPose, or one that swap_head wrote, has the stock hook."""
+    tool, got = load_tool('test'), []
+    monkeypatch.setattr(
+        tool, 'run_mmpose_tool', lambda name, argv: got.append((name, argv)))
+    tool.main(['c.py', 'a.pth', *given])
+    assert got == [('test', ['c.py', 'a.pth', *passed])]
+
+
+@pytest.mark.parametrize('name', ['test', 'train'])
+def test_the_tools_end_with_one_sentence(name, monkeypatch):
+    tool = load_tool(name)
+
+    def refuse(name, argv):
+        raise CheckpointError('a.pth: expected the weights of another model')
+
+    monkeypatch.setattr(tool, 'run_mmpose_tool', refuse)
+    with pytest.raises(SystemExit) as stop:
+        tool.main(['c.py', 'a.pth'])
+    assert stop.value.code == (
+        f'{name}: a.pth: expected the weights of another model')

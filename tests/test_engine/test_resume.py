@@ -21,43 +21,53 @@ def interrupt():
     raise Interrupted
 
 
-def assert_equal(resumed, whole):
+def assert_equal(resumed, undisturbed):
     """Bit by bit: nothing of the run differs on one CPU."""
-    resumed, whole = state(resumed), state(whole)
-    assert resumed.keys() == whole.keys()
-    different = [k for k in whole if not torch.equal(resumed[k], whole[k])]
+    resumed, expected = state(resumed), state(undisturbed)
+    assert resumed.keys() == expected.keys()
+    different = [
+        key for key in expected if not torch.equal(resumed[key], expected[key])
+    ]
     assert different == []
 
 
 @pytest.fixture(scope='module')
-def whole(toy_coco, tmp_path_factory):
-    """A training that nothing happens to."""
+def undisturbed(toy_coco, tmp_path_factory):
+    """A training that is not interrupted."""
     torch.manual_seed(0)
-    return train(config(toy_coco, tmp_path_factory.mktemp('whole')))
+    return train(config(toy_coco, tmp_path_factory.mktemp('undisturbed')))
+
+
+WORKERS = {'train_dataloader.num_workers': 2,
+           'train_dataloader.persistent_workers': True}
+
+
+@pytest.fixture(scope='module')
+def with_workers(toy_coco, tmp_path_factory):
+    """A training whose data is loaded by other processes."""
+    folder = tmp_path_factory.mktemp('with_workers')
+    return train(config(toy_coco, folder, **WORKERS))
 
 
 @pytest.mark.parametrize('step', [4, 6], ids=['in an epoch', 'between two'])
-def test_same_weights(whole, step, toy_coco, tmp_path):
+def test_same_weights(undisturbed, step, toy_coco, tmp_path):
     cfg = config(toy_coco, tmp_path)
     with pytest.raises(Interrupted):
         train(cfg, StopAt(step, interrupt))
     resumed = train(config(toy_coco, tmp_path, resume=True))
     assert resumed.iter == EPOCHS * BATCHES
-    assert_equal(resumed, whole)
+    assert_equal(resumed, undisturbed)
 
 
 @pytest.mark.parametrize('persistent', [False, True])
-def test_same_weights_with_workers(persistent, toy_coco, tmp_path):
+def test_same_weights_with_workers(persistent, with_workers, toy_coco,
+                                   tmp_path):
     """Each epoch has new ones, with seeds of their own."""
-    options = {'train_dataloader.num_workers': 2,
-               'train_dataloader.persistent_workers': persistent}
-    undisturbed = train(config(toy_coco, tmp_path / 'whole', **options))
+    options = {**WORKERS, 'train_dataloader.persistent_workers': persistent}
     with pytest.raises(Interrupted):
-        train(config(toy_coco, tmp_path / 'work', **options),
-              StopAt(4, interrupt))
-    resumed = train(
-        config(toy_coco, tmp_path / 'work', resume=True, **options))
-    assert_equal(resumed, undisturbed)
+        train(config(toy_coco, tmp_path, **options), StopAt(4, interrupt))
+    resumed = train(config(toy_coco, tmp_path, resume=True, **options))
+    assert_equal(resumed, with_workers)
 
 
 def test_same_weights_without_a_seed(toy_coco, tmp_path):
@@ -86,7 +96,7 @@ def run(module, *words):
         timeout=1800)
 
 
-def test_killed_while_it_writes(whole, toy_coco, tmp_path):
+def test_killed_while_it_writes(undisturbed, toy_coco, tmp_path):
     """One checkpoint is kept; while the second is written, that is the first.
     """
     result = run('training', toy_coco, tmp_path, 2)
@@ -97,13 +107,13 @@ def test_killed_while_it_writes(whole, toy_coco, tmp_path):
     half = next(left.iterdir()).stat().st_size
     assert half < (tmp_path / 'epoch_1.pth').stat().st_size
     resumed = train(config(toy_coco, tmp_path, resume=True))
-    assert_equal(resumed, whole)
+    assert_equal(resumed, undisturbed)
     assert not left.exists()
     assert [path.name for path in tmp_path.glob('*.pth')] == ['epoch_3.pth']
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments(whole, toy_coco, tmp_path):
+def test_killed_at_random_moments(undisturbed, toy_coco, tmp_path):
     """Again and again, until it ends; each write takes two seconds."""
     rounds = os.environ.get('SRPOSE_KILL_ROUNDS', '20')
     result = run('killing', toy_coco, tmp_path, rounds)
@@ -116,4 +126,4 @@ def test_killed_at_random_moments(whole, toy_coco, tmp_path):
         assert last.name == f'epoch_{EPOCHS}.pth'
         resumed = train(
             config(toy_coco, tmp_path / str(number), resume=True))
-        assert_equal(resumed, whole)
+        assert_equal(resumed, undisturbed)

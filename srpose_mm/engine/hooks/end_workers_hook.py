@@ -8,7 +8,6 @@ from typing import Callable, Optional
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmpose.registry import HOOKS
-from torch.utils.data import DataLoader
 
 PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 
@@ -43,20 +42,8 @@ class EndWorkersHook(Hook):
     MMEngine's ``IterBasedTrainLoop`` starts its workers before any hook.
     """
 
-    def before_train_epoch(self, runner: Runner) -> None:
-        """Prepare the workers of training."""
-        self._prepare(runner.train_dataloader)
-
-    def before_val_epoch(self, runner: Runner) -> None:
-        """Prepare the workers of validation."""
-        self._prepare(runner.val_dataloader)
-
-    def before_test_epoch(self, runner: Runner) -> None:
-        """Prepare the workers of a test."""
-        self._prepare(runner.test_dataloader)
-
-    @staticmethod
-    def _prepare(loader: DataLoader) -> None:
+    def _before_epoch(self, runner: Runner, mode: str = 'train') -> None:
+        loader = getattr(runner, f'{mode}_dataloader')
         # The parent of a fork server's workers is the fork server.
         context = loader.multiprocessing_context or multiprocessing
         method = context.get_start_method(allow_none=True)

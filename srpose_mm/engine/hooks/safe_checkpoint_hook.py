@@ -9,6 +9,7 @@ from mmengine.runner import BaseLoop, Runner
 from mmpose.registry import HOOKS
 
 from srpose_mm.checkpoints.files import UNFINISHED
+from srpose_mm.checkpoints.reading import CheckpointError
 from srpose_mm.checkpoints.resuming import (
     check_resumable,
     first_intact,
@@ -35,8 +36,8 @@ class SafeCheckpointHook(CheckpointHook):
 
     Raises:
         FileNotFoundError: If a checkpoint does not exist.
-        ValueError: If a checkpoint is corrupt, could run code or belongs to
-            another model, or if no checkpoint is intact.
+        CheckpointError: If a checkpoint is corrupt, could run code or belongs
+            to another model, or if no checkpoint is intact.
     """
 
     _earlier_ids: Sequence[int] = ()
@@ -127,7 +128,7 @@ class SafeCheckpointHook(CheckpointHook):
         paths = newest_first(last, folder, self.filename_tmpl)
         intact = first_intact(paths, runner.logger.warning)
         if paths and intact is None:
-            raise ValueError(
+            raise CheckpointError(
                 f'expected an intact checkpoint in {str(folder)!r} to resume '
                 f'from, got {len(paths)} that cannot be read; train without '
                 'resume')
@@ -137,10 +138,10 @@ class SafeCheckpointHook(CheckpointHook):
         """Check a checkpoint that the user chose to resume from."""
         try:
             check_resumable(location)
-        except ValueError as err:
+        except CheckpointError as err:
             path = Path(location)
             older = newest_first(path, path.parent, self.filename_tmpl)[1:]
             intact = first_intact(older, runner.logger.warning)
             if intact is None:
                 raise
-            raise ValueError(f'{err}; {str(intact)!r} is intact') from err
+            raise CheckpointError(f'{err}; {str(intact)!r} is intact') from err
