@@ -20,7 +20,7 @@ from .inference.visualize import visualize
 from .swap import SwapRefused
 from .swap.files import SwapFiles, swap_files
 from .swap.swap_head import swap_head
-from .testing.make_toy_dataset import make_toy_dataset
+from .testing import make_toy_dataset
 
 __all__ = [
     'CheckpointError', 'Complexity', 'ExportMismatch', 'ExportResult',

@@ -64,9 +64,9 @@ def toy_crowdpose(tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def toy_mpii(toy_coco, tmp_path_factory):
-    """The figures of ``toy_coco`` in MPII's layout.
+    """The figures of ``toy_coco`` in MPII's format.
 
-    MPII has 16 joints: pelvis, thorax and neck are means of others here.
+    Pelvis, thorax and neck of the 16 joints are means of other joints.
     """
     root = tmp_path_factory.mktemp('toy_mpii')
     (root / 'annotations').mkdir()
@@ -74,8 +74,8 @@ def toy_mpii(toy_coco, tmp_path_factory):
     content = json.loads(
         (toy_coco / 'annotations/person_keypoints_train2017.json').read_text())
     annotations, boxes = [], []
-    for person in content['annotations']:
-        points = np.array(person['keypoints']).reshape(17, 3)
+    for entry in content['annotations']:
+        points = np.array(entry['keypoints']).reshape(17, 3)
         hips, shoulders = points[11:13].mean(0), points[5:7].mean(0)
         order = [16, 14, 12, 11, 13, 15]
         arms = points[[10, 8, 6, 5, 7, 9]]
@@ -83,10 +83,10 @@ def toy_mpii(toy_coco, tmp_path_factory):
             *points[order], hips, shoulders, points[:5].mean(0), points[0],
             *arms
         ])
-        x, y, w, h = person['bbox']
+        x, y, w, h = entry['bbox']
         annotations.append(
             dict(
-                image=f'{person["image_id"]:012d}.jpg',
+                image=f'{entry["image_id"]:012d}.jpg',
                 center=[x + w / 2, y + h / 2],
                 scale=max(w, h) / 200,
                 joints=joints[:, :2].tolist(),

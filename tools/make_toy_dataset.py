@@ -5,9 +5,8 @@ Example:
 """
 import argparse
 
-from mmengine.logging import MMLogger
-
-from srpose_mm.apis import make_toy_dataset
+from srpose_mm.console import get_logger, one_line_errors
+from srpose_mm.testing import make_toy_dataset
 
 
 def parse_args(argv=None):
@@ -24,15 +23,16 @@ def parse_args(argv=None):
 
 def main(argv=None):
     args = parse_args(argv)
-    logger = MMLogger.get_instance('srpose_mm', logger_name='srpose_mm')
+    logger = get_logger()
     logger.info(f'drawing {args.num_train} training and {args.num_val} '
                 f'validation images ({args.layout} layout)')
-    root = make_toy_dataset(
-        args.out_dir,
-        layout=args.layout,
-        num_train=args.num_train,
-        num_val=args.num_val,
-        seed=args.seed)
+    with one_line_errors('make_toy_dataset'):
+        root = make_toy_dataset(
+            args.out_dir,
+            layout=args.layout,
+            num_train=args.num_train,
+            num_val=args.num_val,
+            seed=args.seed)
     logger.info(f'written to {root}')
 
 

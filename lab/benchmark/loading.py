@@ -9,7 +9,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from srpose_mm.testing.make_toy_dataset import make_toy_dataset
+from srpose_mm.testing import make_toy_dataset
 
 from .systems import BASELINE, System, Systems
 from .timing import Figure, summarize

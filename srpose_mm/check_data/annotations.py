@@ -16,7 +16,13 @@ from .keypoints import (
     keypoint_names,
 )
 from .report import KEPT, SKIPPED, STOPS, WEIGHTLESS, WRONG, DatasetReport
-from .sources import DataSource, is_list_of_dicts, is_number, read_json
+from .sources import (
+    DataSource,
+    UnreadableFileError,
+    is_list_of_dicts,
+    is_number,
+    read_json,
+)
 
 # Images by id, and bool in shape (K, ), True for keypoints with a label.
 Content = Tuple[Dict[Any, ImageFile], np.ndarray]
@@ -29,15 +35,14 @@ def check_coco_file(source: DataSource, report: DatasetReport) -> Content:
         The images that the data set loads (with detections, all listed
         images), and which keypoints have labels.
     """
-    content = read_json(source.dataset.ann_file, report)
-    parts = [content.get(key, []) if isinstance(content, dict) else None
-             for key in ('images', 'annotations', 'categories')]
+    path = source.dataset.ann_file
+    content = read_json(path, dict)
+    entries, annotations, categories = parts = [
+        content.get(key, []) for key in ('images', 'annotations', 'categories')
+    ]
     if not all(map(is_list_of_dicts, parts)):
-        if content is not None:
-            report.add('file', STOPS, 'expected a dict with images, '
-                       'annotations and categories, which are lists of dicts')
-        return {}, np.zeros(0)
-    entries, annotations, categories = parts
+        raise UnreadableFileError('expected images, annotations and '
+                                  'categories to be lists of dicts', path)
     if not (source.converter or source.own_parser):
         check_keypoint_names(source, categories, report)
     if source.coco_metrics():
@@ -271,12 +276,7 @@ def check_mpii_file(source: DataSource, report: DatasetReport) -> Content:
     """Check an annotation file in MPII's format, which has no image sizes."""
     names = keypoint_names(source.dataset.metainfo)
     images, labelled = {}, np.zeros(len(names), dtype=bool)
-    entries = read_json(source.dataset.ann_file, report)
-    if not is_list_of_dicts(entries):
-        if entries is not None:
-            report.add('file', STOPS, 'expected a list of dicts')
-        return images, labelled
-    for position, entry in enumerate(entries):
+    for position, entry in enumerate(read_json(source.dataset.ann_file)):
         report.count('annotations')
         where = dict(image=str(entry.get('image')),
                      annotation=f'at {position}')

@@ -9,8 +9,8 @@ from .annotations import check_coco_file, check_mpii_file
 from .evaluation import check_detections, check_evaluation
 from .images import check_images
 from .keypoints import check_metainfo
-from .report import WRONG, DatasetReport
-from .sources import DataSource, find_sources
+from .report import STOPS, WRONG, DatasetReport
+from .sources import DataSource, UnreadableFileError, find_sources
 
 
 def check_dataset(config: ConfigLike,
@@ -41,25 +41,30 @@ def check_dataset(config: ConfigLike,
     """
     cfg = load_config(config)
     init_scope(cfg)
-    return [
-        _check_source(source, cfg, images)
-        for source in find_sources(cfg, splits)
-    ]
+    return [_check_source(source, cfg, images)
+            for source in find_sources(cfg, splits)]
 
 
 def _check_source(source: DataSource, cfg: Config,
                   images: bool) -> DatasetReport:
     dataset = source.dataset
-    report = DatasetReport(source.title, [
-        str(file) for file in (dataset.ann_file, dataset.bbox_file) if file
-    ])
+    report = DatasetReport(
+        f'{", ".join(source.splits)}: {type(dataset).__name__}, '
+        f'{"bottom-up" if source.bottom_up else "top-down"}',
+        [str(file) for file in (dataset.ann_file, dataset.bbox_file) if file])
     _check_codecs(source, cfg, report)
     check = (check_mpii_file if isinstance(dataset, MpiiDataset) else
              check_coco_file)
-    image_files, labelled = check(source, report)
-    check_metainfo(source, labelled, report)
-    if dataset.bbox_file:
-        image_files = check_detections(dataset.bbox_file, image_files, report)
+    try:
+        image_files, labelled = check(source, report)
+        check_metainfo(source, labelled, report)
+        if dataset.bbox_file:
+            image_files = check_detections(dataset.bbox_file, image_files,
+                                           report)
+    except UnreadableFileError as err:
+        reason, path = err.args
+        report.add('file', STOPS, reason, file=path)
+        return report
     check_evaluation(source, report)
     check_images(source, list(image_files.values()), images, report)
     return report

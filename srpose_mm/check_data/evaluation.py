@@ -13,13 +13,13 @@ from mmpose.registry import DATASETS, METRICS, TRANSFORMS
 from ..configs import type_name
 from .images import ImageFile
 from .report import STOPS, WRONG, DatasetReport
-from .sources import DataSource, is_list_of_dicts, read_json
+from .sources import DataSource, read_json
 
-# Scores of a perfect prediction. MpiiPCKAccuracy has percents.
-PERFECT = dict(AP=1, PCK=1, PCKh=1, tPCK=1, EPE=0, NME=0)
-METRICS_WITH_A_PERFECT_SCORE = ('CocoMetric', 'CocoWholeBodyMetric',
-                                'PCKAccuracy', 'MpiiPCKAccuracy', 'EPE',
-                                'NME')
+# Scores of perfect predictions.
+PERFECT = dict(
+    CocoMetric=dict(AP=1), CocoWholeBodyMetric=dict(AP=1),
+    PCKAccuracy=dict(PCK=1, PCKh=1, tPCK=1), MpiiPCKAccuracy=dict(PCK=100),
+    EPE=dict(EPE=0), NME=dict(NME=0))
 # COCO scores at most 20 predictions in an image.
 MAX_PREDICTIONS = 20
 
@@ -27,49 +27,41 @@ MAX_PREDICTIONS = 20
 def check_detections(path: str, images: Dict[Any, ImageFile],
                      report: DatasetReport) -> Dict[Any, ImageFile]:
     """Check detected boxes and return the images that have one."""
-    detections, used = read_json(path, report), {}
-    if detections is None:
-        return used
-    if not is_list_of_dicts(detections):
-        report.add('file', STOPS, 'expected a list of dicts', file=path)
-        return used
-    for position, detection in enumerate(detections):
+    used = {}
+    for position, detection in enumerate(read_json(path)):
         if detection.get('category_id', 1) != 1:  # MMPose skips the others.
             continue
         report.count('detections')
-        where = dict(annotation=f'at {position}', file=path)
+        effect, reason, image = WRONG, None, None
         try:
             key, _ = detection['image_id'], detection['category_id']
             x, y, w, h = np.array(detection['bbox'][:4], dtype=np.float32)
             score = np.array(detection['score'], dtype=np.float32)
-            image = images[key]
+            used[key] = image = images[key]
+            width, height = image.size
+            # A comparison with NaN is false.
+            if not (0 < w < np.inf and 0 < h < np.inf and -w < x < width
+                    and -h < y < height):
+                reason = 'the box shows nothing of the image'
+            elif not np.isfinite(score):
+                reason = 'the score is not finite'
         except (KeyError, TypeError, ValueError) as err:
-            report.add('detection', STOPS, f'{type(err).__name__}: {err}; got '
-                       f'{detection!r:.100}', **where)
-            continue
-        used[key] = image
-        inside = x < image.size[0] and y < image.size[1] and (
-            x + w > 0 and y + h > 0)
-        # A comparison with NaN is false.
-        if not (w > 0 and h > 0 and inside and np.isfinite([w, h]).all()):
-            report.add('detection', WRONG, f'bbox {detection["bbox"]} shows '
-                       'nothing of the image', image.label, **where)
-        if not np.isfinite(score):
-            report.add('detection', WRONG, f'score {detection["score"]}',
-                       image.label, **where)
+            effect, reason = STOPS, f'{type(err).__name__}: {err}'
+        if reason:
+            report.add('detection', effect, f'{reason}; got '
+                       f'{detection!r:.120}', image and image.label,
+                       f'at {position}', path)
     if not used:
-        report.add('no_instances', STOPS, 'no detection of category 1',
+        report.add('no_instances', STOPS, 'no usable detection of category 1',
                    file=path)
     return used
 
 
 def check_evaluation(source: DataSource, report: DatasetReport) -> None:
     """Let the metrics score predictions that equal the annotations."""
-    metrics = [
-        metric for metric in source.metrics
-        if type_name(metric) in METRICS_WITH_A_PERFECT_SCORE
-        and not metric.get('format_only')
-    ]
+    metrics = [metric for metric in source.metrics
+               if type_name(metric) in PERFECT
+               and not metric.get('format_only')]
     if not metrics or any(fault.effect == STOPS for fault in report.faults):
         return
     try:
@@ -116,11 +108,9 @@ def _imperfect_scores(metric: dict, source: DataSource,
                  ) / sum(numbers.values())
     for key, value in built.evaluate(len(samples)).items():
         key = key.split('/')[-1]
-        perfect = PERFECT.get(key)
+        perfect = PERFECT[name].get(key)
         if key == 'AP':  # the mean precision at 101 recalls
             perfect = (math.floor(100 * recall + 1e-6) + 1) / 101
-        elif perfect and name == 'MpiiPCKAccuracy':
-            perfect = 100
         if perfect is not None and not abs(value - perfect) < 1e-3:
             yield f'{name}: {key} is {value:.3f} instead of {perfect:.3g}'
 
@@ -143,13 +133,11 @@ def _perfect_samples(source: DataSource, dataset: BaseCocoStyleDataset,
         if 'keypoints' not in info:  # an image without instances
             continue
         info = convert.transform(info) if convert else info
-        visible = info['keypoints_visible']
-        visible = visible[..., 0] if visible.ndim == 3 else visible
-        kept = (visible > 0).any(axis=1)
+        points = info['keypoints']
+        visible = info['keypoints_visible'].reshape(*points.shape[:2], -1)
+        kept = (visible[..., 0] > 0).any(axis=1)
         if source.bottom_up:
             kept &= ~np.array(info['iscrowd'], dtype=bool)
-        if not kept.any():
-            continue
         if hides_category:
             info.pop('category_id', None)
         sample = {key: info[key] for key in pack.meta_keys if key in info}
@@ -161,8 +149,8 @@ def _perfect_samples(source: DataSource, dataset: BaseCocoStyleDataset,
                 pack.instance_mapping_table.items() if key in info
             },
             pred_instances=dict(
-                keypoints=info['keypoints'][kept] - offset,
-                keypoint_scores=np.ones(visible.shape)[kept],
+                keypoints=points[kept] - offset,
+                keypoint_scores=np.ones(points[kept].shape[:2]),
                 bboxes=info['bbox'][kept],
                 bbox_scores=np.ones(kept.sum())))
 

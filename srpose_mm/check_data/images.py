@@ -32,14 +32,7 @@ class ImageFile(NamedTuple):
 
 def check_images(source: DataSource, images: List[ImageFile], opened: bool,
                  report: DatasetReport) -> None:
-    """Check image files.
-
-    Args:
-        source: The data set.
-        images: Its images.
-        opened: Open each image instead of only checking that it exists.
-        report: Gets the faults.
-    """
+    """Check that image files exist, and if they are opened, their content."""
     report.count('images', len(images))
     load = opened and TRANSFORMS.build(
         source.step('LoadImage') or dict(type='LoadImage'))
@@ -49,7 +42,7 @@ def check_images(source: DataSource, images: List[ImageFile], opened: bool,
         warnings.simplefilter('ignore', Image.DecompressionBombWarning)
         faults = pool.map(lambda image: _find_fault(image, load), images)
         if opened:
-            faults = progress(faults, f'opening images of {source.title}',
+            faults = progress(faults, f'opening images of {report.title}',
                               len(images))
         for fault, image in zip(faults, images):
             if fault:
@@ -68,10 +61,7 @@ def _find_fault(image: ImageFile,
             size = load.transform(dict(img_path=image.path))['img_shape'][::-1]
         # Image readers fail in many ways.
         except Exception as err:
-            reason = damage or str(err).split('\n')[0]
-            if not os.path.getsize(image.path):
-                reason = 'the file is empty'
-            return 'unreadable_image', STOPS, reason
+            return 'unreadable_image', STOPS, damage or str(err).split('\n')[0]
         if damage:
             return 'damaged_image', WRONG, damage
     if size and max(size) >= TOO_LARGE:
@@ -93,7 +83,7 @@ def _find_damage(path: str) -> Optional[str]:
         with Image.open(path) as image:
             image.load()
     except Image.UnidentifiedImageError:
-        return None
+        return None if os.path.getsize(path) else 'the file is empty'
     except (OSError, SyntaxError) as err:
         return str(err)
     # Limits of Pillow, such as a megabyte of text in a PNG, are no damage.

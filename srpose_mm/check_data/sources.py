@@ -11,7 +11,6 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 
 from ..configs import type_name
-from .report import STOPS, DatasetReport
 
 SPLITS = ('train', 'val', 'test')
 READERS = [(kind._load_annotations, kind.load_data_list)
@@ -30,8 +29,7 @@ class DataSource:
 
     def __init__(self, config: dict, pipeline: List[dict],
                  metrics: List[dict], outer: Optional[dict]):
-        self.config, self.pipeline = config, pipeline
-        self.metrics = metrics
+        self.config, self.pipeline, self.metrics = config, pipeline, metrics
         self.splits: List[str] = []
         self.dataset, self.metainfo = _build(config, outer)
         self.bottom_up = self.dataset.data_mode == 'bottomup'
@@ -41,13 +39,6 @@ class DataSource:
             is not BaseCocoStyleDataset.parse_data_info)
         # Without a wrapper, the metainfo describes the converted keypoints.
         self.converter = None if outer else self.step('KeypointConverter')
-
-    @property
-    def title(self) -> str:
-        """Return splits, class and scheme."""
-        scheme = 'bottom-up' if self.bottom_up else 'top-down'
-        return (f'{", ".join(self.splits)}: {type(self.dataset).__name__}, '
-                f'{scheme}')
 
     def step(self, name: str) -> Optional[dict]:
         """Return the first transform whose class name contains ``name``."""
@@ -65,23 +56,13 @@ class DataSource:
 
 def find_sources(cfg: Config,
                  splits: Optional[Sequence[str]] = None) -> List[DataSource]:
-    """Return the data sets of a config's data loaders without reading them.
-
-    Args:
-        cfg: Config with data loaders.
-        splits: Some of ``train``, ``val`` and ``test``. If it is ``None``,
-            all data loaders of the config count.
-
-    Raises:
-        ValueError: If a split is unknown or the config has none, or if the
-            class of a data set is unknown or cannot be built.
-    """
+    """Return the data sets of data loaders; equal ones share an entry."""
     known = [split for split in SPLITS if cfg.get(f'{split}_dataloader')]
     for split in splits or known or ['any']:
         if split not in known:
             raise ValueError(
-                'expected splits whose data loaders are in the '
-                f'config, got {split!r}; it has {", ".join(known) or "none"}')
+                'expected splits whose data loaders are in the config, got '
+                f'{split!r}; it has {", ".join(known) or "none"}')
     arguments, sources = [], []
     for split in splits or known:
         for found in _unwrap(cfg[f'{split}_dataloader'].get('dataset', {}),
@@ -93,18 +74,31 @@ def find_sources(cfg: Config,
     return sources
 
 
-def read_json(path: str, report: DatasetReport) -> Any:
-    """Return the content of a JSON file, or ``None`` after a fault."""
+class UnreadableFileError(Exception):
+    """Error of a file that has not the expected structure."""
+
+
+def read_json(path: str, kind: type = list) -> Any:
+    """Return the content of a JSON file: a dict, or a list of dicts.
+
+    Raises:
+        UnreadableFileError: If the file has other content; with the reason
+            and the path.
+    """
     try:
-        text = Path(path).read_text('utf-8')
-        return json.loads(text)
+        content = json.loads(Path(path).read_text('utf-8'))
     except OSError as err:
-        reason = err.strerror
+        raise UnreadableFileError(err.strerror, path) from err
     except (ValueError, RecursionError) as err:
         empty = not Path(path).stat().st_size
-        reason = 'the file is empty' if empty else f'invalid JSON, {err}'
-    report.add('file', STOPS, reason, file=path)
-    return None
+        raise UnreadableFileError('the file is empty' if empty else
+                                  f'invalid JSON, {err}', path) from err
+    if not (isinstance(content, dict) if kind is dict else
+            is_list_of_dicts(content)):
+        raise UnreadableFileError(
+            'expected a dict with images, annotations and categories'
+            if kind is dict else 'expected a list of dicts', path)
+    return content
 
 
 def is_list_of_dicts(value: Any) -> bool:
@@ -157,8 +151,8 @@ def _build(config: dict, outer: Optional[dict]
     if (getattr(kind, '_load_annotations', None),
             getattr(kind, 'load_data_list', None)) not in READERS:
         raise ValueError(
-            'expected a COCO-style data set or an MpiiDataset, '
-            f'got {name!r}; check its files with a script of your own')
+            'expected a COCO-style data set or an MpiiDataset, got '
+            f'{name!r}; check its files with a script of your own')
     try:
         dataset = DATASETS.build(dict(config, lazy_init=True))
         return dataset, (
@@ -167,5 +161,5 @@ def _build(config: dict, outer: Optional[dict]
             ValueError) as err:
         # MMPose asserts the keys of metainfo without a message.
         reason = str(err) or traceback.extract_tb(err.__traceback__)[-1].line
-        raise ValueError(f'expected a {name} that can be '
-                         f'built, got {type(err).__name__}: {reason}') from err
+        raise ValueError(f'expected a {name} that can be built, got '
+                         f'{type(err).__name__}: {reason}') from err

@@ -1,3 +1,5 @@
-from .scene import Person, draw_scene
+"""A toy data set for the demo, tests and benchmarks."""
+from .scenes import Figure, draw_scene
+from .toy_dataset import crowd_index, make_toy_dataset
 
-__all__ = ['Person', 'draw_scene']
+__all__ = ['Figure', 'crowd_index', 'draw_scene', 'make_toy_dataset']

@@ -5,9 +5,7 @@ import numpy as np
 import pytest
 from mmpose.registry import DATASETS, METRICS
 
-from srpose_mm.apis import make_toy_dataset
-from srpose_mm.testing import draw_scene
-from srpose_mm.testing.make_toy_dataset import crowd_index
+from srpose_mm.testing import crowd_index, draw_scene, make_toy_dataset
 
 COCO_TRAIN = 'annotations/person_keypoints_train2017.json'
 COCO_VAL = 'annotations/person_keypoints_val2017.json'
@@ -57,8 +55,7 @@ def test_crowdpose_layout_loads_as_crowdpose(toy_crowdpose):
     assert len(names) == 14 and names[12:] == ['top_head', 'neck']
 
 
-def test_truth_scores_one(toy_coco):
-    """The annotations, given as predictions, have an AP of 1."""
+def test_annotations_as_predictions_have_ap_1(toy_coco):
     metric = METRICS.build(
         dict(type='CocoMetric', ann_file=str(toy_coco / COCO_VAL)))
     dataset = DATASETS.build(
@@ -70,51 +67,51 @@ def test_truth_scores_one(toy_coco):
             data_prefix=dict(img='val2017/'),
             test_mode=True))
     metric.dataset_meta = dataset.metainfo
-    people = [dataset.get_data_info(i) for i in range(len(dataset))]
+    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
     metric.process([], [
         dict(
-            id=person['id'],
-            img_id=person['img_id'],
+            id=info['id'],
+            img_id=info['img_id'],
             gt_instances=dict(),
             pred_instances=dict(
-                keypoints=person['keypoints'],
-                keypoint_scores=person['keypoints_visible'],
-                bbox_scores=person['bbox_score'],
-                bboxes=person['bbox'],
-                areas=np.array([person['area']]))) for person in people
+                keypoints=info['keypoints'],
+                keypoint_scores=info['keypoints_visible'],
+                bbox_scores=info['bbox_score'],
+                bboxes=info['bbox'],
+                areas=np.array([info['area']]))) for info in infos
     ])
-    assert metric.evaluate(len(people))['coco/AP'] == pytest.approx(1)
+    assert metric.evaluate(len(infos))['coco/AP'] == pytest.approx(1)
 
 
 def test_annotations_are_consistent(toy_coco):
     for name in (COCO_TRAIN, COCO_VAL):
         content = read(toy_coco / name)
         sizes = {i['id']: (i['width'], i['height']) for i in content['images']}
-        for person in content['annotations']:
-            points = np.array(person['keypoints']).reshape(17, 3)
+        for entry in content['annotations']:
+            points = np.array(entry['keypoints']).reshape(17, 3)
             labelled = points[points[:, 2] > 0]
-            assert len(labelled) == person['num_keypoints'] > 0
+            assert len(labelled) == entry['num_keypoints'] > 0
             x, y = labelled[:, :2].T
-            width, height = sizes[person['image_id']]
+            width, height = sizes[entry['image_id']]
             assert x.min() >= -0.5 and x.max() < width - 0.5
             assert y.min() >= -0.5 and y.max() < height - 0.5
             assert not points[points[:, 2] == 0].any()
-            bx, by, bw, bh = person['bbox']
-            assert 0 < person['area'] <= bw * bh
-            # Joints lie inside the body, so inside its box.
+            bx, by, bw, bh = entry['bbox']
+            assert 0 < entry['area'] <= bw * bh
+            # Joints are inside the body, so inside its box.
             assert bx - 1 <= x.min() and x.max() <= bx + bw + 1
             assert by - 1 <= y.min() and y.max() <= by + bh + 1
 
 
-def test_detections_match_people(toy_coco):
+def test_detections_match_instances(toy_coco):
     boxes = read(toy_coco / COCO_BOXES)
-    people = read(toy_coco / COCO_VAL)['annotations']
+    entries = read(toy_coco / COCO_VAL)['annotations']
     strong = [box for box in boxes if box['score'] > 0.5]
-    assert len(strong) == len(people)
-    for box, person in zip(strong, people):
-        assert box['image_id'] == person['image_id']
-        error = np.abs(np.subtract(box['bbox'], person['bbox']))
-        assert error.max() < 0.2 * max(person['bbox'][2:])
+    assert len(strong) == len(entries)
+    for box, entry in zip(strong, entries):
+        assert box['image_id'] == entry['image_id']
+        error = np.abs(np.subtract(box['bbox'], entry['bbox']))
+        assert error.max() < 0.2 * max(entry['bbox'][2:])
 
 
 def test_same_seed_same_files(tmp_path):
@@ -131,31 +128,30 @@ def test_same_seed_same_files(tmp_path):
 
 
 def test_hidden_joints_are_marked_hidden():
-    """The front figure's face is seen; a covered joint is flagged 1."""
+    """The face of the figure in front is visible; a covered joint is not."""
     rng = np.random.default_rng(0)
     flags = []
     for _ in range(30):
-        _, people = draw_scene(rng, (320, 256), 3)
-        flags += [flag for p in people for flag in p.visible.values()]
-        front = people[-1]
+        _, figures = draw_scene(rng, (320, 256), 3)
+        flags += [flag for f in figures for flag in f.visible.values()]
+        front = figures[-1]
         for joint in ('nose', 'left_eye', 'right_eye'):
             x, y = front.joints[joint]
             inside = 0 <= x < 319 and 0 <= y < 255
-            if inside and front.visible[joint] != 2:
-                # Only the figure's own arm is drawn before its face.
-                raise AssertionError(f'{joint} at {x, y} is not seen')
+            # Only arms of the figure are in front of its face.
+            assert front.visible[joint] == 2 or not inside, joint
     counts = np.bincount(flags, minlength=3) / len(flags)
     assert counts[1] > 0.005 and counts[0] > 0.001 and counts[2] > 0.8
 
 
-def test_crowd_index_is_the_formula():
+def test_crowd_index():
 
-    def person(x, points):
+    def entry(x, points):
         keypoints = [v for point in points for v in (*point, 2)]
         return dict(bbox=[x, 0, 10, 10], keypoints=keypoints)
 
-    a = person(0, [(1, 1), (2, 2)])
-    b = person(5, [(6, 6), (12, 1), (13, 1), (14, 1)])
+    a = entry(0, [(1, 1), (2, 2)])
+    b = entry(5, [(6, 6), (12, 1), (13, 1), (14, 1)])
     # One of b's keypoints is in a's box (1 / 2), none of a's in b's (0 / 4).
     assert crowd_index([a, b]) == pytest.approx((1 / 2 + 0) / 2)
     assert crowd_index([a]) == 0
@@ -165,5 +161,6 @@ def test_crowd_index_is_the_formula():
 def test_bad_arguments(tmp_path):
     with pytest.raises(ValueError, match="layout to be one of .* got 'mpii'"):
         make_toy_dataset(tmp_path, layout='mpii')
-    with pytest.raises(ValueError, match='positive num_val, got 0'):
+    with pytest.raises(ValueError, match='positive num_train, num_val, .* got '
+                       r'\(800, 0, 3, 320, 256\)'):
         make_toy_dataset(tmp_path, num_val=0)
