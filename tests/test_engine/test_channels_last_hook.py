@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 
 import torch
+from mmengine.model import MMDistributedDataParallel
 from mmpose.registry import HOOKS, MODELS
 
 
@@ -20,3 +21,16 @@ def test_same_results_in_another_layout():
         weight = dict(head.named_parameters())[name]
         assert weight.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(head((x, )), before)
+
+
+def test_wrapped_models_are_left_alone():
+    """The buckets of their gradients have the default layout."""
+    wrapped = MMDistributedDataParallel.__new__(MMDistributedDataParallel)
+    torch.nn.Module.__init__(wrapped)
+    wrapped.module = torch.nn.Conv2d(4, 4, 3)
+    log = []
+    HOOKS.build(dict(type='ChannelsLastHook')).before_run(
+        SimpleNamespace(model=wrapped, logger=SimpleNamespace(
+            info=log.append)))
+    assert wrapped.module.weight.is_contiguous()
+    assert log == ['ChannelsLastHook does nothing in several processes']

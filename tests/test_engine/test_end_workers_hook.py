@@ -64,6 +64,16 @@ def test_one_that_starts_too_late_ends_at_once():
     assert os.WEXITSTATUS(status) == 1
 
 
+def test_the_kernel_is_asked_before_the_configs_function(monkeypatch):
+    called = []
+    monkeypatch.setattr('ctypes.CDLL', lambda _: SimpleNamespace(
+        prctl=lambda *args: called.append(args)))
+    init = EndWithParent(called.append)
+    init.parent = os.getppid()
+    init(3)
+    assert called == [(1, signal.SIGKILL), 3]
+
+
 def test_those_of_a_fork_server_are_left_alone():
     """Their parent is not the process that they work for."""
     loader = DataLoader([1], num_workers=1,
