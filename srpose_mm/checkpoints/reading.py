@@ -21,11 +21,6 @@ from .files import atomic_write
 
 Location = Union[str, Path]
 
-
-class CheckpointError(ValueError):
-    """A checkpoint is corrupt, could run code or has other contents."""
-
-
 WEB = ('http://', 'https://')
 MODEL_NAMES = {
     'torchvision://': runner.get_torchvision_models,
@@ -36,6 +31,10 @@ MODEL_NAMES = {
 }
 # MMEngine's loaders of these would run code; here they are no files.
 REFUSED = (r'(\S+\:)?s3://', r'(\S+\:)?petrel://', 'pavi://')
+
+
+class CheckpointError(ValueError):
+    """A checkpoint is corrupt, could run code or has other contents."""
 
 
 def load_checkpoint(location: Location, map_location: Any = 'cpu') -> Any:
@@ -57,7 +56,10 @@ def load_checkpoint(location: Location, map_location: Any = 'cpu') -> Any:
         CheckpointError: If the file is corrupt or has other contents than
             tensors and plain values.
     """
-    contents = _read(_local_file(str(location)), location, map_location)
+    path = _local_file(str(location))
+    # If a file in the cache is corrupt, the user has to remove it.
+    name = f'{location} in {path}' if '://' in str(location) else location
+    contents = _read(path, name, map_location)
     if str(location).startswith('mmcls://'):
         weights, prefix = contents.get('state_dict', contents), 'backbone.'
         return dict(state_dict={

@@ -10,7 +10,7 @@ from mmengine.model import BaseModule
 from mmengine.runner import CheckpointLoader, save_checkpoint
 from safetensors.torch import save_file
 
-from srpose_mm.checkpoints import load_checkpoint, reading
+from srpose_mm.checkpoints import CheckpointError, load_checkpoint, reading
 
 from ..support.gadgets import GADGETS
 from ..support.run_checkpoint import flip_bit, run_checkpoint
@@ -125,6 +125,17 @@ def test_what_is_no_checkpoint_stays_out_of_the_cache(server):
         with pytest.raises(ValueError, match=f'{server.url}/{name}: expected'):
             load_checkpoint(f'{server.url}/{name}')
     assert cached() == [] and not Path('ran').exists()
+
+
+def test_a_corrupt_file_in_the_cache_is_named(server, tmp_path):
+    """Another program left it, and it has to be removed."""
+    path = tmp_path / 'hub/checkpoints/a.pth'
+    path.parent.mkdir(parents=True)
+    path.write_text('half')
+    url = f'{server.url}/a.pth'
+    with pytest.raises(CheckpointError, match=f'{url} in {path}: expected'):
+        load_checkpoint(url)
+    assert server.asked == []
 
 
 def test_the_other_processes_of_a_node_wait(server, monkeypatch):

@@ -8,15 +8,9 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import BaseLoop, Runner
 from mmpose.registry import HOOKS
 
+from srpose_mm.checkpoints import CheckpointError, load_weights, resuming
 from srpose_mm.checkpoints.files import UNFINISHED
-from srpose_mm.checkpoints.reading import CheckpointError
-from srpose_mm.checkpoints.resuming import (
-    check_resumable,
-    first_intact,
-    latest_checkpoint,
-    newest_first,
-)
-from srpose_mm.checkpoints.weights import fit_weights, load_weights
+from srpose_mm.checkpoints.weights import fit_weights
 
 BACKEND = dict(backend='AtomicFileBackend')
 
@@ -108,8 +102,7 @@ class SafeCheckpointHook(CheckpointHook):
         finally:
             self.file_backend.remove = remove
         for path in outdated:
-            # The best checkpoint of the training that this one was resumed
-            # from can be in another folder. It stays.
+            # The best checkpoint of a resumed training's origin stays.
             if Path(path).parent == Path(self.out_dir):
                 remove(path)
 
@@ -124,9 +117,9 @@ class SafeCheckpointHook(CheckpointHook):
         folder = work_dir = Path(runner.work_dir)
         if self.out_dir not in (None, runner.work_dir):
             folder = Path(self.out_dir) / work_dir.name  # as the base class
-        last = latest_checkpoint(work_dir, folder)
-        paths = newest_first(last, folder, self.filename_tmpl)
-        intact = first_intact(paths, runner.logger.warning)
+        last = resuming.latest_checkpoint(work_dir, folder)
+        paths = resuming.newest_first(last, folder, self.filename_tmpl)
+        intact = resuming.first_intact(paths, runner.logger.warning)
         if paths and intact is None:
             raise CheckpointError(
                 f'expected an intact checkpoint in {str(folder)!r} to resume '
@@ -137,11 +130,12 @@ class SafeCheckpointHook(CheckpointHook):
     def _check_given(self, runner: Runner, location: str) -> None:
         """Check a checkpoint that the user chose to resume from."""
         try:
-            check_resumable(location)
+            resuming.check_resumable(location)
         except CheckpointError as err:
             path = Path(location)
-            older = newest_first(path, path.parent, self.filename_tmpl)[1:]
-            intact = first_intact(older, runner.logger.warning)
+            _, *older = resuming.newest_first(path, path.parent,
+                                              self.filename_tmpl)
+            intact = resuming.first_intact(older, runner.logger.warning)
             if intact is None:
                 raise
             raise CheckpointError(f'{err}; {str(intact)!r} is intact') from err
