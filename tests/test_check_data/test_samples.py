@@ -95,6 +95,38 @@ def test_samples(kind, change, metrics, tmp_path):
                       test_mode=True)
 
 
+CROWDPOSE = dict(type='CrowdPoseDataset')
+FACE = dict(
+    type='CocoDataset', data_prefix=dict(img='images'),
+    metainfo=dict(from_file='configs/_base_/datasets/300w.py'))
+
+
+@pytest.mark.parametrize('folder, file, dataset', [
+    ('coco', 'test_coco.json', dict()),
+    ('coco_mini', 'person_keypoints.json',
+     dict(data_prefix=dict(img='images'))),
+    ('crowdpose', 'test_crowdpose.json', CROWDPOSE),
+    ('lspet', 'val.json', dict(CROWDPOSE, data_prefix=dict(img='images'))),
+    ('mpii', 'test_mpii.json', dict(type='MpiiDataset')),
+    ('face68', 'val.json', FACE),
+])
+def test_real_samples(folder, file, dataset, shared_data):
+    root = shared_data(folder)
+    dataset = dict(dataset, ann_file=file)
+    assert not faults(root, **dataset)
+    if folder in ('mpii', 'face68'):
+        assert not faults(root, split='val', test_mode=True, **dataset,
+                          evaluator=dict(type='PCKAccuracy'))
+        return
+    crowd = folder in ('crowdpose', 'lspet')
+    metric = dict(type='CocoMetric', use_area=not crowd,
+                  iou_type='keypoints_crowd' if crowd else 'keypoints',
+                  ann_file=str(root / file))
+    for scheme in SCHEMES:
+        assert not faults(root, split='val', evaluator=metric, test_mode=True,
+                          **dict(dataset, data_mode=scheme, pipeline=[]))
+
+
 def converter(number, *pairs):
     return dict(
         type='KeypointConverter', num_keypoints=number, mapping=list(pairs))
