@@ -9,13 +9,20 @@ from torch import Tensor
 from .utils import (
     TARGETS,
     check_choice,
-    fill_missing_keypoints,
+    check_odd,
+    check_positive,
+    check_size,
+    encoder_of_samples,
+    gaussian_radius,
     group_by_tags,
+    instance_heatmaps,
     log_blurred,
-    people_heatmaps,
+    nearest_cell,
     reaches_map,
     refine_dark_udp,
     refine_shift,
+    strongest_of_nearest,
+    tags_of_cells,
     top_candidates,
     usable_keypoints,
 )
@@ -23,59 +30,64 @@ from .utils import (
 
 @KEYPOINT_CODECS.register_module()
 class SRAssociativeEmbedding(AssociativeEmbedding):
-    """Associative embedding on heatmaps of the input's resolution.
+    """Associative embedding on heatmaps at the resolution of the input.
 
-    It encodes, groups and decodes as :class:`AssociativeEmbedding`. What
-    differs is the defaults, that its targets are packed by the stock pipeline,
-    so that it can be trained, and that they can be made on the device. (Only
-    where 3 sigma is not whole does the stock codec draw Gaussians beside their
-    centre; this one does not.)
+    It encodes, groups and decodes like :class:`AssociativeEmbedding`.
+    Differences: full-resolution defaults; targets are packed by the stock
+    pipeline, so that it can be trained, and can be generated on the GPU;
+    decoding is batched; Gaussians are centred if 3 sigma is not an integer.
 
     Letters: N instances, K keypoints, w and h the size of the input in px, W
-    and H the size of the heatmap in cells, B batch.
+    and H the size of the heatmap in cells, L numbers in a tag, B batch.
 
     Encoded:
 
-        - heatmaps (np.ndarray): (K, H, W), float32, the highest over people;
-          or, with ``target='keypoints'``,
-        - keypoint_labels (np.ndarray): (N, K, 2), float32, in input px, of
+        - heatmaps (np.ndarray): (K, H, W), float32, the maximum over
+          instances; or, with ``target='keypoints'``,
+        - keypoint_labels (np.ndarray): (N, K, 2), float32, in input px, from
           which :meth:`make_targets` makes the same heatmaps
-        - keypoint_indices (np.ndarray): (N, K, 2), int64: the place y * W + x
-          in the heatmap, and whether the keypoint counts
+        - keypoint_indices (np.ndarray): (N, K, 2), int64: the heatmap cell
+          y * W + x, and 1 if the keypoint has a tag, else 0
         - keypoint_weights (np.ndarray): (N, K), float32
+        - encoder (tuple): the settings of this codec, N times; only in a
+          pipeline
 
     Args:
         input_size: (w, h) of the network input, in px.
         heatmap_size: (W, H) of the heatmap, in cells. ``None`` means
             ``input_size``.
-        sigma: Standard deviation of the Gaussian in heatmap cells. ``None``
-            is sqrt(W * H) / 64: 8 at 512x512.
-        use_udp: Whether pixels map as in UDP, (w - 1) / (W - 1).
-        target: What a sample carries: ``'heatmaps'``, or ``'keypoints'``, of
+        sigma: Standard deviation of the Gaussian in cells. ``None`` means
+            sqrt(W * H) / 64: 8 at 512x512.
+        use_udp: Map pixels as UDP does, (w - 1) / (W - 1).
+        target: Target in a sample: ``'heatmaps'``, or ``'keypoints'``, from
             which :class:`SRAssociativeEmbeddingHead` makes the heatmaps on its
-            device. Other heads then miss ``gt_fields.heatmaps``.
-        decode_keypoint_order: The order in which keypoints join groups.
-            ``None`` takes them by number.
-        decode_nms_kernel: Cells around a peak that hold no other, odd.
+            device. Stock heads cannot train on ``'keypoints'``.
+        decode_keypoint_order: Order in which keypoints join groups. ``None``
+            means by number.
+        decode_nms_kernel: Cells around a peak without another one, odd.
         decode_gaussian_kernel: Size of the blur before refinement, with UDP.
-        decode_keypoint_thr: Lowest response of a keypoint.
+        decode_keypoint_thr: Lowest value of a keypoint.
         decode_tag_thr: Largest distance of a keypoint's tag to its group.
         decode_topk: Candidates of each keypoint.
-        decode_center_shift: Cells that a decoded keypoint is moved.
-        decode_max_instances: Largest number of people; ``None`` for no limit.
+        decode_center_shift: Cells by which a decoded keypoint is moved.
+        decode_max_instances: Largest number of instances; ``None`` for no
+            limit.
 
     Raises:
-        ValueError: If ``target`` is neither of the two or the order does not
-            name each keypoint once.
+        ValueError: If an argument is out of range, if the order does not name
+            each keypoint once, or if a pipeline crops to another size than
+            ``input_size``.
 
     Source: "Lightweight Super-Resolution Head for Human Pose Estimation",
     section 4.3; grouping: Newell et al., "Associative Embedding" (NIPS 2017).
     """
 
+    auxiliary_encode_keys = {'input_size'}
     label_mapping_table = dict(
         keypoint_labels='keypoint_labels',
         keypoint_weights='keypoint_weights',
-        keypoint_indices='keypoint_indices')
+        keypoint_indices='keypoint_indices',
+        encoder='encoder')
     field_mapping_table = dict(
         heatmaps='heatmaps', heatmap_mask='heatmap_mask')
 
@@ -93,50 +105,58 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
                  decode_center_shift: float = 0.0,
                  decode_max_instances: Optional[int] = 30,
                  target: str = 'heatmaps') -> None:
+        order = list(decode_keypoint_order or [])
+        if sorted(order) != list(range(len(order))):
+            raise ValueError(
+                f'{type(self).__name__}: expected decode_keypoint_order to '
+                f'name each keypoint from 0 on once, got {order}')
         super().__init__(
-            input_size=input_size,
-            heatmap_size=heatmap_size or input_size,
+            input_size=check_size(self, 'input_size', input_size),
+            heatmap_size=check_size(self, 'heatmap_size', heatmap_size
+                                    or input_size),
             sigma=sigma,
-            use_udp=use_udp,
-            decode_keypoint_order=list(decode_keypoint_order or []),
-            decode_nms_kernel=decode_nms_kernel,
-            decode_gaussian_kernel=decode_gaussian_kernel,
+            use_udp=check_choice(self, 'use_udp', use_udp, (False, True)),
+            decode_keypoint_order=order,
+            decode_nms_kernel=check_odd(self, 'decode_nms_kernel',
+                                        decode_nms_kernel),
+            decode_gaussian_kernel=check_odd(self, 'decode_gaussian_kernel',
+                                             decode_gaussian_kernel),
             decode_keypoint_thr=decode_keypoint_thr,
             decode_tag_thr=decode_tag_thr,
             decode_topk=decode_topk,
             decode_center_shift=decode_center_shift,
             decode_max_instances=decode_max_instances)
-        self.target = check_choice(
-            type(self).__name__, 'target', target, TARGETS)
-        order = self.decode_keypoint_order
-        if sorted(order) != list(range(len(order))):
-            raise ValueError(
-                'SRAssociativeEmbedding: expected decode_keypoint_order to '
-                f'name each keypoint from 0 on once, got {order}')
+        self.sigma = check_positive(self, 'sigma', self.sigma)
+        self.target = check_choice(self, 'target', target, TARGETS)
 
     def encode(self,
                keypoints: np.ndarray,
-               keypoints_visible: Optional[np.ndarray] = None) -> dict:
-        """Encode people into heatmaps and places for their tags.
+               keypoints_visible: Optional[np.ndarray] = None,
+               input_size: Optional[Tuple[int, int]] = None) -> dict:
+        """Encode instances into heatmaps and cells of their tags.
 
         Args:
             keypoints: Coordinates in shape (N, K, 2), in input px. Not
                 changed.
-            keypoints_visible: Visibility in shape (N, K); below 0.5 counts as
+            keypoints_visible: Visibility in shape (N, K); below 0.5 means
                 invisible. ``None`` means all visible. Not changed.
+            input_size: (w, h) of the crop, which a pipeline passes.
 
         Returns:
             ``heatmaps`` (K, H, W), or ``keypoint_labels`` (N, K, 2);
-            ``keypoint_indices`` (N, K, 2) and ``keypoint_weights`` (N, K).
+            ``keypoint_indices`` (N, K, 2) and ``keypoint_weights`` (N, K); in
+            a pipeline also ``encoder``.
         """
+        encoded = encoder_of_samples(self, input_size, len(keypoints))
         keypoints, visible = usable_keypoints(keypoints, keypoints_visible)
-        # Stock code draws other Gaussians beside their centre.
-        if self.target == 'heatmaps' and float(3 * self.sigma).is_integer():
-            return super().encode(keypoints, visible)
+        # The stock codec draws other Gaussians off their centre.
+        centred = gaussian_radius(float(self.sigma)).is_integer()
+        if self.target == 'heatmaps' and centred:
+            return dict(super().encode(keypoints, visible), **encoded)
         cells = keypoints / self.scale_factor
         weights = visible * reaches_map(
-            np.trunc(cells + 0.5), self.heatmap_size, self.sigma)
-        encoded = dict(
+            nearest_cell(cells), self.heatmap_size, self.sigma)
+        encoded.update(
             keypoint_indices=self._encode_keypoint_indices(
                 self.heatmap_size, cells, visible),
             keypoint_weights=weights)
@@ -153,16 +173,16 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
         """Make the heatmaps of a batch on the labels' device.
 
         Args:
-            keypoint_labels: What :meth:`encode` gave with
-                ``target='keypoints'`` for B images, each in shape (N, K, 2)
-                with an N of its own, in input px.
+            keypoint_labels: Labels from :meth:`encode` with
+                ``target='keypoints'`` of B images, each in shape (N, K, 2),
+                in input px. N may differ.
             keypoint_weights: Weights, each in shape (N, K).
 
         Returns:
             Heatmaps in shape (B, K, H, W), float32.
         """
         scale = keypoint_labels[0].new_tensor(self.scale_factor)
-        return people_heatmaps(
+        return instance_heatmaps(
             [labels / scale for labels in keypoint_labels],
             [weights > 0 for weights in keypoint_weights],
             self.heatmap_size,
@@ -172,82 +192,117 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
     def batch_decode(
         self, batch_heatmaps: Tensor, batch_tags: Tensor
     ) -> Tuple[List[np.ndarray], List[np.ndarray], List[np.ndarray]]:
-        """Decode the people of a batch.
+        """Decode the instances of a batch.
 
-        The same people as :class:`AssociativeEmbedding` finds. The maps stay
-        on their device: what leaves it are the candidates and, of each
-        person, the place, tag and score of each keypoint.
+        The instances are those of :class:`AssociativeEmbedding`. The heatmaps
+        remain on their device: the candidates of all images are refined there
+        and copied to the host, which groups them; the tags of instances with
+        missing keypoints are copied back, and the cells that fit are returned.
 
         Args:
             batch_heatmaps: Heatmaps in shape (B, K, H, W). Not changed.
             batch_tags: Tags in shape (B, L * K, H, W). Not changed.
 
         Returns:
-            For each sample the keypoints (N, K, 2), in input px, their scores
-            (N, K) and the people's scores (N, ). With ``use_udp`` the score
-            of a keypoint that was not detected but filled in is the log of
-            the blurred heatmap, as in the stock codec.
+            For each image the keypoints (N, K, 2), in input px, their scores
+            (N, K) and the scores of the instances (N, ). With ``use_udp`` the
+            score of a keypoint that was filled in is the log of the blurred
+            heatmap, as in the stock codec.
 
         Raises:
-            ValueError: If the shapes do not go together or the order is for
-                another number of keypoints.
+            ValueError: If the shapes do not match or the order is for another
+                number of keypoints.
         """
         heatmaps, tags, order = self._check_maps(batch_heatmaps, batch_tags)
-        candidates = top_candidates(heatmaps, tags, self.decode_nms_kernel,
-                                    self.decode_topk)
-        keypoints, scores, instance_scores = [], [], []
-        for maps, sample_tags, *found in zip(
-                heatmaps, tags, *(c.cpu().numpy() for c in candidates)):
-            values, found_tags, cells = found
-            people = group_by_tags(
-                values, found_tags, cells, order, self.decode_keypoint_thr,
-                self.decode_tag_thr, self.decode_max_instances)
-            points, heights = self._place_people(people, maps, sample_tags)
-            keypoints.append(points * self.scale_factor)
-            scores.append(heights)
-            instance_scores.append(people[..., 2].mean(axis=-1))
-        return keypoints, scores, instance_scores
+        values, cell_tags, cells = top_candidates(
+            heatmaps, tags, self.decode_nms_kernel, self.decode_topk)
+        if self.use_udp:
+            heatmaps = log_blurred(heatmaps, self.decode_gaussian_kernel)
+            points = refine_dark_udp(cells.float(), heatmaps,
+                                     self.decode_gaussian_kernel)
+        else:
+            points = refine_shift(cells.float(), heatmaps)
+        points = points + self.decode_center_shift
+        point_tags = self._tags_of_points(points, tags)
+        parts = points, values[..., None], cell_tags, point_tags
+        packed = torch.cat(parts, dim=-1).cpu().numpy()
+        length = tags.shape[1]
+        instances = []
+        for candidates in packed:
+            picked = group_by_tags(
+                candidates[..., 2], candidates[..., 3:3 + length], order,
+                self.decode_keypoint_thr, self.decode_tag_thr,
+                self.decode_max_instances)
+            # (N, K, 3 + 2 * L), zero where an instance lacks a keypoint.
+            rows = candidates[range(len(order)), picked]
+            instances.append(np.where(picked[..., None] >= 0, rows, 0))
+        instance_scores = [rows[..., 2].mean(axis=-1) for rows in instances]
+        self._fill_missing(instances, heatmaps, tags)
+        return ([rows[..., :2] * self.scale_factor for rows in instances],
+                [rows[..., 2] for rows in instances], instance_scores)
 
     def _check_maps(self, heatmaps: Tensor,
                     tags: Tensor) -> Tuple[Tensor, Tensor, Sequence[int]]:
-        """Contiguous heatmaps, tags (B, L, K, H, W) and the order."""
+        """Return contiguous heatmaps, tags (B, L, K, H, W) and the order."""
         keypoints = heatmaps.shape[1]
         if (heatmaps.ndim != 4 or tags.ndim != 4
                 or tags.shape[0] != heatmaps.shape[0]
                 or tags.shape[2:] != heatmaps.shape[2:]
                 or tags.shape[1] % keypoints or not tags.shape[1]):
             raise ValueError(
-                'SRAssociativeEmbedding: expected heatmaps in shape '
+                f'{type(self).__name__}: expected heatmaps in shape '
                 '(B, K, H, W) and tags in shape (B, L * K, H, W), got '
                 f'{tuple(heatmaps.shape)} and {tuple(tags.shape)}; repeat '
                 'tags that all keypoints share')
         order = self.decode_keypoint_order or range(keypoints)
         if len(order) != keypoints:
             raise ValueError(
-                'SRAssociativeEmbedding: expected decode_keypoint_order for '
+                f'{type(self).__name__}: expected decode_keypoint_order for '
                 f'{keypoints} keypoints, got {order}')
         tags = tags.detach().float().contiguous()
         return (heatmaps.detach().float().contiguous(),
                 tags.unflatten(1, (-1, keypoints)), order)
 
-    def _place_people(self, people: np.ndarray, heatmaps: Tensor,
-                      tags: Tensor) -> Tuple[np.ndarray, np.ndarray]:
-        """Refine people's keypoints (N, K, 3) and fill in the missing ones.
+    @staticmethod
+    def _tags_of_points(points: Tensor, tags: Tensor) -> Tensor:
+        """Return the tags (B, K, M, L) of the cells that contain points."""
+        height, width = tags.shape[-2:]
+        x, y = points.long().unbind(-1)
+        return tags_of_cells(
+            tags, y.clamp(0, height - 1) * width + x.clamp(0, width - 1))
 
-        Gives keypoints (N, K, 2), in heatmap cells, and scores (N, K).
+    @staticmethod
+    def _fill_missing(instances: List[np.ndarray], heatmaps: Tensor,
+                      tags: Tensor) -> None:
+        """Fill in the keypoints that grouping did not assign, in place.
+
+        A missing keypoint is placed on the highest cell among those whose tag
+        is nearest to the mean tag of the instance's other keypoints.
+
+        Args:
+            instances: For each of B images (x, y, score, ..., tag) of each
+                keypoint in shape (N, K, 3 + 2 * L); a score of 0 or less
+                means missing.
+            heatmaps: Heatmaps in shape (B, K, H, W), float32.
+            tags: Tags in shape (B, L, K, H, W), float32.
         """
-        points, scores = people[..., :2], people[..., 2]
-        if not len(people):
-            return points, scores
-        peaks = torch.from_numpy(points).to(heatmaps.device)
-        peaks = peaks.transpose(0, 1)[None]
-        if self.use_udp:
-            heatmaps = log_blurred(heatmaps[None],
-                                   self.decode_gaussian_kernel)[0]
-            peaks = refine_dark_udp(peaks, heatmaps[None])
-        else:
-            peaks = refine_shift(peaks, heatmaps[None])
-        points = peaks[0].transpose(0, 1).cpu().numpy()
-        found = (scores > 0).astype(points.dtype)
-        points = points + self.decode_center_shift * found[..., None]
-        return fill_missing_keypoints(points, scores, heatmaps, tags)
+        length, count = tags.shape[1:3]
+        places, searches = [], []
+        for image, rows in enumerate(instances):
+            for row, found in zip(rows, rows[..., 2] > 0):
+                tag = row[found, -length:].mean(axis=0)
+                for k in np.flatnonzero(~found):
+                    places.append((row, k))
+                    searches.append([image * count + k, *tag])
+        if not places:
+            return
+        searches = torch.tensor(
+            np.array(searches, dtype=np.float32)).to(heatmaps.device)
+        maps = searches[:, 0].long()
+        cells = strongest_of_nearest(heatmaps, tags, maps, searches[:, 1:])
+        width = heatmaps.shape[-1]
+        scores = heatmaps.flatten(2).flatten(0, 1)[maps, cells]
+        y = torch.div(cells, width, rounding_mode='floor')
+        answers = torch.stack([cells % width, y, scores], dim=-1)
+        for (row, k), answer in zip(places, answers.cpu().numpy()):
+            row[k, :3] = answer

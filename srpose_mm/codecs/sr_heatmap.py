@@ -13,15 +13,20 @@ from mmpose.registry import KEYPOINT_CODECS
 from torch import Tensor
 
 from .utils import (
+    REFINEMENTS,
     TARGETS,
     SeparableHeatmaps,
+    cell_spacing,
     check_choice,
     check_odd,
     check_positive,
     check_size,
+    encoder_of_samples,
     gaussian_heatmaps,
+    gaussian_radius,
     heatmap_argmax,
     matching_blur,
+    nearest_cell,
     reaches_map,
     refine_dark,
     refine_parabola,
@@ -29,22 +34,21 @@ from .utils import (
     usable_keypoints,
 )
 
-REFINEMENTS = ('none', 'shift', 'dark', 'parabola')
-
 
 @KEYPOINT_CODECS.register_module()
 class SRHeatmap(MSRAHeatmap):
     """Gaussian heatmaps at up to the resolution of the input.
 
-    With equal settings it encodes and decodes as :class:`MSRAHeatmap`, whose
-    pixel mapping it shares: input px = heatmap cell * w / W. With ``use_udp``
-    it encodes as :class:`UDPHeatmap`, heatmap cell = input px * (W - 1) /
-    (w - 1), and decodes as that does for MMPose's estimators, which undo the
-    crop by w: input px = heatmap cell * w / (W - 1). (Only where 3 sigma is
-    not whole do the stock codecs draw Gaussians beside their centre; this one
-    does not.) What differs is the defaults, a refinement that is chosen apart
-    from the encoding, targets that can be made on the device, and decoding of
-    whole batches there.
+    With equal settings it encodes and decodes like :class:`MSRAHeatmap`: input
+    px = heatmap cell * w / W. With ``use_udp`` it encodes like
+    :class:`UDPHeatmap`, heatmap cell = input px * (W - 1) / (w - 1), and
+    decodes like it for MMPose's estimators, which undo the crop by w: input
+    px = heatmap cell * w / (W - 1).
+
+    Differences from the stock codecs: full-resolution defaults; ``refine`` is
+    independent of ``unbiased``; targets can be generated on the GPU; decoding
+    is batched; Gaussians are centred if 3 sigma is not an integer;
+    ``'dark'`` does not pull keypoints away from the border.
 
     Letters: N instances (1 in top-down mode), K keypoints, w and h the size of
     the input in px, W and H the size of the heatmap in cells, B batch.
@@ -53,46 +57,53 @@ class SRHeatmap(MSRAHeatmap):
 
         - heatmaps (np.ndarray): (K, H, W), float32, peak value 1; or, with
           ``target='keypoints'``,
-        - keypoint_labels (np.ndarray): (N, K, 2), float32, in input px, of
+        - keypoint_labels (np.ndarray): (N, K, 2), float32, in input px, from
           which :meth:`make_targets` makes the same heatmaps
-        - keypoint_weights (np.ndarray): (N, K), float32; 0 where a keypoint
-          is invisible, not finite, or so far outside the input that nothing
-          of its Gaussian (3 sigma) reaches the heatmap
+        - keypoint_weights (np.ndarray): (N, K), float32; 0 if a keypoint is
+          invisible, not finite, or so far outside the input that its Gaussian
+          (3 sigma) does not reach the heatmap
+        - encoder (tuple): the settings of this codec, N times; only in a
+          pipeline
 
     Args:
         input_size: (w, h) of the network input, in px.
         heatmap_size: (W, H) of the heatmap, in cells. ``None`` means
             ``input_size``.
-        sigma: Standard deviation of the Gaussian in heatmap cells. ``None``
-            keeps the usual 2 cells of a quarter-size map, that is
-            ``8 * W / w``: 8 at full size.
-        unbiased: Whether the Gaussian is centred on the keypoint itself and
-            not on the cell nearest to it.
-        refine: How a peak is refined: ``'none'`` takes the cell, ``'shift'``
-            moves a quarter cell towards the higher neighbour, ``'dark'`` does
-            a Newton step on the log of the blurred heatmap, ``'parabola'``
-            fits the log of three samples an axis, a sigma apart.
+        sigma: Standard deviation of the Gaussian in cells. ``None`` means the
+            usual 2 cells of a quarter-size heatmap, which is ``8 * W / w``: 8
+            at full size.
+        unbiased: Centre the Gaussian on the keypoint, not on the nearest
+            cell.
+        refine: Refinement of a peak: ``'none'``; ``'shift'``, a quarter cell
+            towards the higher neighbour; ``'dark'``, a Newton step on the log
+            of the blurred heatmap; ``'parabola'``, a fit to the log of three
+            samples an axis, a sigma apart.
         blur_kernel_size: Size in cells of the blur before ``'dark'``, odd.
-            ``None`` takes the size that goes with ``sigma``.
-        use_udp: Whether pixels map as in UDP, for data that is cropped by
+            ``None`` means the size that matches ``sigma``.
+        use_udp: Map pixels as UDP does, for crops made with
             ``TopdownAffine(use_udp=True)``.
-        target: What a sample carries to the head: ``'heatmaps'``, which every
-            head understands, or ``'keypoints'``, about 200 bytes of which
-            :class:`SRHead` and :class:`SRPoseHead` make the heatmaps on their
-            device. Other heads then miss ``gt_fields`` in the samples.
+        target: Target in a sample: ``'heatmaps'``, for every head, or
+            ``'keypoints'``, about 200 bytes, from which :class:`SRHead` and
+            :class:`SRPoseHead` make the heatmaps on their device. Stock heads
+            cannot train on ``'keypoints'``: they fail with ``AttributeError:
+            _gt_fields``.
 
     Raises:
         TypeError: If ``sigma`` is not a number.
-        ValueError: If an argument is out of its range, at construction; if
-            ``keypoints`` hold another number of instances than one or the
-            heatmaps to decode have another shape than (B, K, H, W).
+        ValueError: If an argument is out of range, if ``keypoints`` hold more
+            or less than one instance, if a pipeline crops to another size
+            than ``input_size``, or if the heatmaps to decode are not in shape
+            (B, K, H, W).
 
     Source: Wang et al., "Lightweight Super-Resolution Head for Human Pose
     Estimation" (ACM MM 2023), section 3.
     """
 
+    auxiliary_encode_keys = {'input_size'}
     label_mapping_table = dict(
-        keypoint_labels='keypoint_labels', keypoint_weights='keypoint_weights')
+        keypoint_labels='keypoint_labels',
+        keypoint_weights='keypoint_weights',
+        encoder='encoder')
 
     def __init__(self,
                  input_size: Tuple[int, int],
@@ -103,80 +114,85 @@ class SRHeatmap(MSRAHeatmap):
                  blur_kernel_size: Optional[int] = None,
                  use_udp: bool = False,
                  target: str = 'heatmaps') -> None:
-        owner = type(self).__name__
-        input_size = check_size(owner, 'input_size', input_size)
-        heatmap_size = check_size(owner, 'heatmap_size', heatmap_size
+        input_size = check_size(self, 'input_size', input_size)
+        heatmap_size = check_size(self, 'heatmap_size', heatmap_size
                                   or input_size)
         if sigma is None:
             sigma = 8 * heatmap_size[0] / input_size[0]
-        sigma = check_positive(owner, 'sigma', sigma)
-        self.refine = check_choice(owner, 'refine', refine, REFINEMENTS)
-        self.target = check_choice(owner, 'target', target, TARGETS)
+        sigma = check_positive(self, 'sigma', sigma)
+        check_choice(self, 'unbiased', unbiased, (False, True))
         if blur_kernel_size is None:
             blur_kernel_size = matching_blur(sigma)
-        check_odd(owner, 'blur_kernel_size', blur_kernel_size)
+        check_odd(self, 'blur_kernel_size', blur_kernel_size)
         super().__init__(input_size, heatmap_size, sigma, unbiased,
                          blur_kernel_size)
-        self.use_udp = use_udp
-        self.decode_factor = self.scale_factor
+        self.refine = check_choice(self, 'refine', refine, REFINEMENTS)
+        self.use_udp = check_choice(self, 'use_udp', use_udp, (False, True))
+        self.target = check_choice(self, 'target', target, TARGETS)
+        # Input px for one cell. Only UDP decodes by another scale.
+        self.encode_scale = self.decode_scale = self.scale_factor
         if use_udp:
-            size = np.array(input_size, dtype=np.float32)
-            cells = np.array(heatmap_size, dtype=np.float32) - 1
-            self.scale_factor = (size - 1) / cells
-            self.decode_factor = size / cells
+            self.encode_scale = cell_spacing(input_size, heatmap_size)
+            self.decode_scale = np.float32(input_size) / (
+                np.float32(heatmap_size) - 1)
         self.rounded = not (unbiased or use_udp)
-        # Stock code draws patches that end 3 sigma from the nearest cell, and
-        # draws them off their centre where 3 sigma is not whole: there the
-        # Gaussian has the whole map.
-        self.truncated = not unbiased and (3 * sigma).is_integer()
-        # The kernel that cv2.GaussianBlur(..., sigma=0) uses for this size.
+        # The stock codecs draw patches that end at the radius, off their
+        # centre if the radius is not an integer: such Gaussians fill the map.
+        self.truncated = not unbiased and gaussian_radius(sigma).is_integer()
+        # The kernel of cv2.GaussianBlur(..., sigma=0) for this size.
         self.blur_kernel = cv2.getGaussianKernel(blur_kernel_size,
                                                  0).ravel().tolist()
 
     def encode(self,
                keypoints: np.ndarray,
-               keypoints_visible: Optional[np.ndarray] = None) -> dict:
+               keypoints_visible: Optional[np.ndarray] = None,
+               input_size: Optional[Tuple[int, int]] = None) -> dict:
         """Encode keypoints into heatmaps.
 
         Args:
             keypoints: Coordinates in shape (1, K, 2), in input px. Not
                 changed.
-            keypoints_visible: Visibility in shape (1, K); below 0.5 counts as
+            keypoints_visible: Visibility in shape (1, K); below 0.5 means
                 invisible. ``None`` means all visible. Not changed.
+            input_size: (w, h) of the crop, which a pipeline passes.
 
         Returns:
-            ``heatmaps`` (K, H, W), or ``keypoint_labels`` (1, K, 2), and
-            ``keypoint_weights`` (1, K).
+            ``heatmaps`` (K, H, W), or ``keypoint_labels`` (1, K, 2);
+            ``keypoint_weights`` (1, K); in a pipeline also ``encoder``.
         """
         if len(keypoints) != 1:
             raise ValueError(
-                'SRHeatmap: expected keypoints of one instance, in shape '
-                f'(1, K, 2), got {keypoints.shape}; it is a top-down codec')
+                f'{type(self).__name__}: expected keypoints of one instance, '
+                f'in shape (1, K, 2), got {keypoints.shape}; it is a top-down '
+                'codec')
+        encoded = encoder_of_samples(self, input_size, 1)
         keypoints, visible = usable_keypoints(keypoints, keypoints_visible)
-        cells = keypoints / self.scale_factor
+        cells = keypoints / self.encode_scale
         if self.target == 'keypoints':
             if self.rounded or self.truncated:
-                cells = np.trunc(cells + 0.5)
+                cells = nearest_cell(cells)
             reaches = reaches_map(cells, self.heatmap_size, self.sigma)
             return dict(
-                keypoint_labels=keypoints, keypoint_weights=visible * reaches)
+                keypoint_labels=keypoints,
+                keypoint_weights=visible * reaches,
+                **encoded)
         if self.truncated:
             generate = (
                 generate_udp_gaussian_heatmaps
                 if self.use_udp else generate_gaussian_heatmaps)
         else:
             generate = generate_unbiased_gaussian_heatmaps
-            cells = np.trunc(cells + 0.5) if self.rounded else cells
+            cells = nearest_cell(cells) if self.rounded else cells
         heatmaps, weights = generate(self.heatmap_size, cells, visible,
                                      self.sigma)
-        return dict(heatmaps=heatmaps, keypoint_weights=weights)
+        return dict(heatmaps=heatmaps, keypoint_weights=weights, **encoded)
 
     def make_targets(self, keypoint_labels: Tensor,
                      keypoint_weights: Tensor) -> SeparableHeatmaps:
         """Make the heatmaps of a batch on the labels' device.
 
         Args:
-            keypoint_labels: What :meth:`encode` gave with
+            keypoint_labels: Labels from :meth:`encode` with
                 ``target='keypoints'``, in shape (B, K, 2), in input px.
             keypoint_weights: Weights in shape (B, K).
 
@@ -184,7 +200,7 @@ class SRHeatmap(MSRAHeatmap):
             Heatmaps of size (H, W), zero where the weight is.
         """
         return gaussian_heatmaps(
-            keypoint_labels / keypoint_labels.new_tensor(self.scale_factor),
+            keypoint_labels / keypoint_labels.new_tensor(self.encode_scale),
             keypoint_weights > 0,
             self.heatmap_size,
             self.sigma,
@@ -198,10 +214,12 @@ class SRHeatmap(MSRAHeatmap):
             encoded: Heatmaps in shape (K, H, W). Not changed.
 
         Returns:
-            Keypoints in shape (1, K, 2), in input px, and scores, the peaks'
-            heights, in shape (1, K).
+            Keypoints in shape (1, K, 2), in input px, and scores, the heights
+            of the peaks, in shape (1, K).
         """
-        keypoints, scores = self.decode_tensor(torch.from_numpy(encoded)[None])
+        # PyTorch refuses negative strides.
+        heatmaps = torch.from_numpy(np.ascontiguousarray(encoded))
+        keypoints, scores = self.decode_tensor(heatmaps[None])
         return keypoints.numpy(), scores.numpy()
 
     def batch_decode(
@@ -209,7 +227,7 @@ class SRHeatmap(MSRAHeatmap):
     ) -> Tuple[List[np.ndarray], List[np.ndarray]]:
         """Decode the keypoints of a batch on the heatmaps' device.
 
-        Three numbers a keypoint leave the device; the maps stay there.
+        Only three numbers per keypoint are copied to the host.
 
         Args:
             batch_encoded: Heatmaps in shape (B, K, H, W).
@@ -224,20 +242,22 @@ class SRHeatmap(MSRAHeatmap):
         return list(packed[..., :2]), list(packed[..., 2])
 
     def decode_tensor(self, heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
-        """Decode without leaving the device.
+        """Decode a batch and leave the result on the heatmaps' device.
 
         Args:
             heatmaps: Heatmaps in shape (B, K, H, W).
 
         Returns:
             Keypoints in shape (B, K, 2), in input px, and scores in shape
-            (B, K), both float32. A map that has no positive value or holds
-            NaN gives the keypoint of cell (-1, -1) and a score of at most 0.
+            (B, K), both float32. If a heatmap has no positive value or
+            contains NaN, its keypoint is (-1, -1) in heatmap cells and its
+            score is at most 0.
         """
         if heatmaps.ndim != 4:
-            raise ValueError('SRHeatmap: expected heatmaps in shape '
-                             f'(B, K, H, W), got {tuple(heatmaps.shape)}')
-        # One copy of what is channels last, not one in each step.
+            raise ValueError(
+                f'{type(self).__name__}: expected heatmaps in shape '
+                f'(B, K, H, W), got {tuple(heatmaps.shape)}')
+        # Copy channels-last heatmaps once, not in each step.
         heatmaps = heatmaps.detach().contiguous()
         keypoints, scores = heatmap_argmax(heatmaps)
         if self.refine == 'shift':
@@ -247,4 +267,4 @@ class SRHeatmap(MSRAHeatmap):
         elif self.refine == 'parabola':
             step = max(round(self.sigma), 1)
             keypoints = refine_parabola(keypoints, heatmaps, step)
-        return keypoints * keypoints.new_tensor(self.decode_factor), scores
+        return keypoints * keypoints.new_tensor(self.decode_scale), scores

@@ -60,12 +60,12 @@ def points(codec, seed, margin=0.):
 
 def to_input(codec, cells):
     """Cells as keypoints of one person in shape (1, K, 2), in input px."""
-    return (cells * codec.scale_factor).astype(np.float32)[None]
+    return (cells * codec.encode_scale).astype(np.float32)[None]
 
 
 def decoded_cells(codec, heatmaps):
     """What a codec decodes of maps (K, H, W), in cells."""
-    return codec.decode(heatmaps)[0][0] / codec.decode_factor
+    return codec.decode(heatmaps)[0][0] / codec.decode_scale
 
 
 seeds = st.integers(0, 2**32 - 1)

@@ -9,10 +9,10 @@ from srpose_mm.codecs.utils import (
     group_by_tags,
     log_blurred,
     refine_dark_udp,
+    strongest_of_nearest,
     top_candidates,
 )
-from srpose_mm.codecs.utils.candidates import keep_peaks
-from srpose_mm.codecs.utils.nearest_tags import strongest_of_nearest
+from srpose_mm.codecs.utils.peaks import keep_peaks
 
 
 @pytest.mark.parametrize('kernel', [1, 3, 5, 11])
@@ -71,7 +71,10 @@ def test_groups_are_those_of_stock(dims, spread):
         cells = rng.integers(0, 64, (17, people, 2))
         order = rng.permutation(17).tolist()
         for limit in (None, 2):
-            got = group_by_tags(values, tags, cells, order, 0.2, 1., limit)
+            picked = group_by_tags(values, tags, order, 0.2, 1., limit)
+            candidates = np.concatenate([cells, values[..., None]], axis=-1)
+            got = np.where(picked[..., None] >= 0,
+                           candidates[range(17), picked], 0)
             expected = _group_keypoints_by_tags(values, tags, cells, order,
                                                 0.2, 1., limit)
             np.testing.assert_array_equal(got, expected)
@@ -101,7 +104,8 @@ def test_search_is_exact(size, kind, dims):
     joints = np.array([0, 1, 2, 3, 1, 1])
     wanted = rng.normal(0, 2, (6, dims)).astype(np.float32)
     got = strongest_of_nearest(
-        *(torch.from_numpy(x) for x in (heatmaps, tags, joints, wanted)))
+        *(torch.from_numpy(x) for x in (heatmaps[None], tags[None], joints,
+                                        wanted)))
     expected = [
         plain_search(heatmaps[k], tags[:, k], tag)
         for k, tag in zip(joints, wanted)
@@ -113,7 +117,7 @@ def test_search_leaves_cells_of_nan_out():
     heatmaps, tags = torch.rand(2, 16, 16), torch.zeros(1, 2, 16, 16)
     heatmaps[0, 3, 3], tags[0, 0, 4, 4] = torch.nan, torch.nan
     heatmaps[0, 5, 6], heatmaps[0, 4, 4], heatmaps[1] = 2, 3, torch.nan
-    cells = strongest_of_nearest(heatmaps, tags, torch.tensor([0, 1]),
+    cells = strongest_of_nearest(heatmaps[None], tags[None], torch.tensor([0, 1]),
                                  torch.zeros(2, 1))
     assert cells[0] == 5 * 16 + 6
     assert 0 <= cells[1] < 256
@@ -122,16 +126,19 @@ def test_search_leaves_cells_of_nan_out():
 def test_udp_refinement_is_that_of_stock():
     rng = np.random.default_rng(0)
     heatmaps = rng.random((5, 30, 40)).astype(np.float32)
-    points = np.stack([rng.integers(0, 40, (3, 5)),
-                       rng.integers(0, 30, (3, 5))], -1).astype(np.float32)
-    points[0, 0], points[1, 1] = 0, (39, 29)
+    points = np.stack([rng.integers(2, 38, (3, 5)),
+                       rng.integers(2, 28, (3, 5))], -1).astype(np.float32)
+    near = np.array([(0, 9), (39, 9), (20, 1), (20, 28), (1, 1)], np.float32)
+    points = np.concatenate([points, near[None]])
     peaks = torch.from_numpy(points.copy()).transpose(0, 1)[None]
     logs = log_blurred(torch.from_numpy(heatmaps)[None], 3)
-    got = refine_dark_udp(peaks, logs)[0].transpose(0, 1).numpy()
+    got = refine_dark_udp(peaks, logs, 3)[0].transpose(0, 1).numpy()
     stock_logs = heatmaps.copy()  # the stock function leaves the log in it
     expected = refine_keypoints_dark_udp(points, stock_logs, 3)
-    # Stock code lets points of noise leave the map.
-    expected = np.clip(expected, 0, (39, 29))
+    # Stock code lets points of noise leave the map, and blurs the border
+    # with cells of zero: our points there do not move.
+    np.testing.assert_array_equal(got[3], near)
+    got, expected = got[:3], np.clip(expected[:3], 0, (39, 29))
     np.testing.assert_allclose(logs[0], stock_logs, atol=1e-5)
     # Where the map is nearly flat the step is a quotient of rounding errors.
     same = np.isclose(got, expected, rtol=1e-3, atol=1e-3).all(axis=-1)

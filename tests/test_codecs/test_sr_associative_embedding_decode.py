@@ -46,8 +46,11 @@ def crowd(rng, people, dims=1, noise=0., tag_noise=0., missing=0.3,
             torch.from_numpy(tags.astype(np.float32)).flatten(0, 1)[None])
 
 
-def assert_same(ours, stock, maps, few=0.):
-    """Equal people; up to a share ``few`` of keypoints may be elsewhere."""
+def assert_same(ours, stock, maps, few=0., border=0):
+    """Equal people; up to a share ``few`` of keypoints may be elsewhere.
+
+    Keypoints that stayed within ``border`` cells of the border do not count.
+    """
     before = [m.clone() for m in maps]
     got = ours.batch_decode(*maps)
     assert all(torch.equal(a, b) for a, b in zip(maps, before))
@@ -57,6 +60,9 @@ def assert_same(ours, stock, maps, few=0.):
     for value, want in zip(got, expected):
         assert value[0].shape == want[0].shape
         near = np.isclose(value[0], want[0], rtol=1e-5, atol=1e-4)
+        if border and value is got[0]:
+            room = np.minimum(value[0], np.array(SIZE) - 1 - value[0])
+            near = near[room.min(axis=-1) >= border]
         assert near.mean() >= 1 - few
     return got
 
@@ -74,11 +80,16 @@ def test_same_people_as_stock(dims, noises):
 @pytest.mark.parametrize('dims', [1, 2])
 @pytest.mark.parametrize('noises', [(0, 0), (0.05, 0.3)])
 def test_same_people_as_stock_with_udp(dims, noises):
-    """But for steps and searches that the last bits of the blur decide."""
+    """But for steps and searches that the last bits of the blur decide.
+
+    Next to the border, where the blur does not fit into the map, our peaks
+    do not move; those of the stock codec can leave the map.
+    """
     rng = np.random.default_rng(0)
     for people in (1, 4):
         ours, stock = build_pair(use_udp=True)
-        assert_same(ours, stock, crowd(rng, people, dims, *noises), few=0.03)
+        maps = crowd(rng, people, dims, *noises)
+        assert_same(ours, stock, maps, few=0.03, border=2)
 
 
 @pytest.mark.parametrize('dims', [1, 2])

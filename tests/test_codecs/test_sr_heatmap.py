@@ -62,9 +62,16 @@ def test_same_as_msra(input_size, heatmap_size, sigma, unbiased):
         points, scores = ours.decode(heatmaps)
         expected_points, expected_scores = stock.decode(heatmaps)
         np.testing.assert_array_equal(scores, expected_scores)
-        # The step of 'dark' on a map of pure noise is not defined well enough
-        # to compare: the floor of the log depends on the blurred maximum.
-        peaked = scores > 0.5 if unbiased else scores > -2
+        peaked = scores > -2
+        if unbiased:
+            # The step of 'dark' on a map of pure noise is not defined well
+            # enough to compare: the floor of the log depends on the blurred
+            # maximum. Where the kernel leaves the map stock code pulls.
+            cells, _ = get_heatmap_maximum(heatmaps)
+            room = np.minimum(cells, np.array(heatmap_size) - 1 - cells)
+            fits = room.min(axis=-1) >= stock.blur_kernel_size // 2 + 2
+            peaked = (scores > 0.5) & fits
+            assert margin or peaked.sum() > 2
         # OpenCV blurs in another order of summation.
         np.testing.assert_allclose(
             points[peaked], expected_points[peaked], rtol=0, atol=1e-3)

@@ -104,7 +104,7 @@ def test_every_map_has_a_result(refine, use_udp):
     maps[0, 6, 30, 20], maps[0, 7] = torch.inf, torch.rand(64, 48)
     maps[0, 7, 63, 47] = torch.nan
     keypoints, scores = codec.decode_tensor(maps)
-    keypoints = keypoints / torch.from_numpy(codec.decode_factor)
+    keypoints = keypoints / torch.from_numpy(codec.decode_scale)
     assert keypoints.isfinite().all() and not scores.isnan().any()
     nothing = torch.tensor([True, False, True, True, False, True, False, True])
     assert torch.equal(scores[0] <= 0, nothing)

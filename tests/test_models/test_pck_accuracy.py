@@ -2,7 +2,7 @@ import pytest
 import torch
 from mmpose.evaluation.functional import pose_pck_accuracy as stock_accuracy
 
-from srpose_mm.codecs.utils import SeparableHeatmaps
+from srpose_mm.codecs.utils import DenseHeatmaps, SeparableHeatmaps
 from srpose_mm.models.utils import pose_pck_accuracy
 
 
@@ -28,7 +28,7 @@ def test_same_as_mmpose(visible):
     for thr in (0.05, 0.1):
         _, expected, _ = stock_accuracy(
             output.numpy(), target.numpy(), mask.numpy(), thr)
-        accuracy = pose_pck_accuracy(output, target, mask, thr)
+        accuracy = pose_pck_accuracy(output, DenseHeatmaps(target), mask, thr)
         assert accuracy.item() == pytest.approx(expected)
     if visible == 1:
         assert 0.1 < expected < 0.9
@@ -40,7 +40,8 @@ def test_separable_targets():
     output = targets.dense() + 0.2 * torch.rand(targets.shape)
     mask = torch.rand(6, 9) < 0.7
     accuracy = pose_pck_accuracy(output, targets, mask)
-    assert accuracy == pose_pck_accuracy(output, targets.dense(), mask)
+    assert accuracy == pose_pck_accuracy(
+        output, DenseHeatmaps(targets.dense()), mask)
     assert 0.1 < accuracy < 0.9
 
 
@@ -48,4 +49,4 @@ def test_it_stays_on_the_device():
     """No map is turned into an array: meta tensors hold no data to copy."""
     maps = torch.rand(2, 3, 8, 6, device='meta')
     mask = torch.ones(2, 3, dtype=torch.bool, device='meta')
-    assert pose_pck_accuracy(maps, maps, mask).device.type == 'meta'
+    assert pose_pck_accuracy(maps, DenseHeatmaps(maps), mask).device.type == 'meta'

@@ -145,7 +145,7 @@ def test_wrong_size_names_the_factor():
     with pytest.raises(ValueError, match=message):
         head.predict(feats, data_samples(CODEC), {})
     odd = (torch.randn(2, 32, 30, 24), )
-    with pytest.raises(ValueError, match=r'heatmap_size to \(48, 60\)'):
+    with pytest.raises(ValueError, match=r'of the codec to \(48, 60\), in'):
         head.predict(odd, data_samples(CODEC), {})
 
 

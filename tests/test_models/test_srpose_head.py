@@ -177,7 +177,5 @@ def test_numbers_of_levels():
         build(upscale_factors=(2, 4))
     with pytest.raises(TypeError, match='SRPoseHead: expected in_channels'):
         build(in_channels=32)
-    with pytest.raises(ValueError, match='defaults for up to 4 levels'):
-        build(in_channels=(256, 256, 128, 64, 32))
     with pytest.raises(ValueError, match='expected 5 loss_weights .*got 4'):
         build(loss_weights=(1, 1, 1, 1))

@@ -94,9 +94,9 @@ def test_norm_cfg():
 
 def test_wrong_backbone_outputs():
     neck = build()
-    with pytest.raises(ValueError, match=r'SRPoseNeck \(coarse to fine\): '
-                       r'expected 4 .* \[16, 8, 4, 4\] channels, got 4 with '
-                       r'\[4, 4, 8, 16\]'):
+    with pytest.raises(ValueError, match=r'SRPoseNeck: expected 4 feature '
+                       r'maps with \[16, 8, 4, 4\] channels, got 4 with '
+                       r'\[4, 4, 8, 16\]; reverse in_channels, whose'):
         neck(feature_pyramid((16, 8, 4, 4))[::-1])
     with pytest.raises(ValueError, match='got 1 with'):
         neck(feature_pyramid((16, )))

@@ -113,7 +113,7 @@ def test_keypoints_without_a_codec_that_draws_them():
     codec = dict(type='SRHeatmap', input_size=SIZE, target='keypoints')
     samples = encoded_samples(codec)
     for name in ('SRHead', 'SRPoseHead'):
-        message = f'{name}: expected a decoder .* got none; give the head'
+        message = f'{name}: expected a decoder .* got none; write decoder=dict'
         with pytest.raises(ValueError, match=message):
             build_head(name, None).loss(features(name), samples)
     stock = dict(

@@ -39,7 +39,7 @@ def test_parabola_finds_the_keypoint(codec, seed):
     cells = points(codec, seed, margin=1)
     encoded = codec.encode(to_input(codec, cells))
     found = decoded_cells(codec, encoded['heatmaps'])
-    error = np.abs(found - cells) * codec.scale_factor
+    error = np.abs(found - cells) * codec.encode_scale
     assert error.max() <= 1e-3
 
 
@@ -64,7 +64,7 @@ def test_dark_finds_the_keypoint(codec, seed):
     cells = points(codec, seed, blurred_reach(codec.sigma))
     encoded = codec.encode(to_input(codec, cells))
     found = decoded_cells(codec, encoded['heatmaps'])
-    error = np.abs(found - cells) * codec.scale_factor
+    error = np.abs(found - cells) * codec.encode_scale
     assert np.linalg.norm(error, axis=-1).mean() <= 1e-3
 
 
@@ -107,7 +107,7 @@ def test_encode_leaves_its_input_alone(codec, keypoints, visible):
 
 def flipped_keypoints(codec, keypoints):
     """Mirrored in the middle of the outermost cells, in input px."""
-    width = (codec.heatmap_size[0] - 1) * codec.scale_factor[0]
+    width = (codec.heatmap_size[0] - 1) * codec.encode_scale[0]
     return np.concatenate(
         [width - keypoints[..., :1], keypoints[..., 1:]], axis=-1)
 
@@ -161,7 +161,7 @@ def test_keypoints_stay_in_the_map(codec, seed, kind):
         maps = getattr(generator, kind)(size=shape)
     maps = maps.astype(np.float32)
     found, scores = codec.decode(maps)
-    found, scores = found[0] / codec.decode_factor, scores[0]
+    found, scores = found[0] / codec.decode_scale, scores[0]
     assert not np.isnan(scores).any() and np.isfinite(found).all()
     nothing = scores <= 0
     np.testing.assert_allclose(found[nothing], -1, atol=1e-5)

@@ -4,30 +4,42 @@ from .arguments import (
     check_odd,
     check_positive,
     check_size,
+    codec_settings,
+    encoder_of_samples,
     matching_blur,
 )
-from .candidates import top_candidates
-from .grouping import group_by_tags
-from .missing_keypoints import fill_missing_keypoints
-from .separable_heatmaps import (
+from .gaussians import (
+    DenseHeatmaps,
     SeparableHeatmaps,
     gaussian_heatmaps,
-    people_heatmaps,
+    instance_heatmaps,
 )
-from .tensor_decoding import (
-    heatmap_argmax,
+from .geometry import (
+    cell_size,
+    cell_spacing,
+    gaussian_radius,
+    nearest_cell,
+    reaches_map,
+    usable_keypoints,
+)
+from .grouping import group_by_tags, strongest_of_nearest
+from .peaks import heatmap_argmax, tags_of_cells, top_candidates
+from .refinement import (
+    REFINEMENTS,
+    log_blurred,
     refine_dark,
+    refine_dark_udp,
     refine_parabola,
     refine_shift,
 )
-from .udp_refinement import log_blurred, refine_dark_udp
-from .usable_keypoints import reaches_map, usable_keypoints
 
 __all__ = [
-    'SeparableHeatmaps', 'TARGETS', 'check_choice', 'check_odd',
-    'check_positive', 'check_size', 'fill_missing_keypoints',
-    'gaussian_heatmaps', 'group_by_tags', 'heatmap_argmax', 'log_blurred',
-    'matching_blur', 'people_heatmaps', 'reaches_map', 'refine_dark',
-    'refine_dark_udp', 'refine_parabola', 'refine_shift', 'top_candidates',
+    'DenseHeatmaps', 'REFINEMENTS', 'SeparableHeatmaps', 'TARGETS',
+    'cell_size', 'cell_spacing', 'check_choice', 'check_odd', 'check_positive',
+    'check_size', 'codec_settings', 'encoder_of_samples', 'gaussian_heatmaps',
+    'gaussian_radius', 'group_by_tags', 'heatmap_argmax', 'instance_heatmaps',
+    'log_blurred', 'matching_blur', 'nearest_cell', 'reaches_map',
+    'refine_dark', 'refine_dark_udp', 'refine_parabola', 'refine_shift',
+    'strongest_of_nearest', 'tags_of_cells', 'top_candidates',
     'usable_keypoints'
 ]

@@ -18,8 +18,7 @@ from srpose_mm.models.layers import SRBlock
 from srpose_mm.models.utils import (
     check_channels,
     check_heatmap_size,
-    check_keypoints,
-    gather_people,
+    gather_instances,
 )
 
 OptIntSeq = Optional[Sequence[int]]
@@ -29,44 +28,49 @@ OptIntSeq = Optional[Sequence[int]]
 class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
     """Super-resolution head for bottom-up models.
 
-    Deconvolutions as :class:`AssociativeEmbeddingHead` builds them; then an
+    Deconvolutions as in :class:`AssociativeEmbeddingHead`; then an
     :class:`SRBlock` predicts the heatmaps and a 1x1 convolution the tags,
-    which are resized (nearest) to the heatmaps.
+    which are resized (nearest) to the size of the heatmaps.
 
     Shapes: the last feature map (B, C, h, w) -> heatmaps (B, K, H, W) and
     tags (B, L * K, H, W), or (B, L, H, W) with one tag for all keypoints.
-    H = s * h with s ``upscale_factor`` times 2 for each deconvolution.
+    H = s * h, where s is ``upscale_factor`` times 2 for each deconvolution.
 
     Args:
         in_channels: Channels of the last feature map, C.
         num_keypoints: Number of keypoints, K.
         tag_dim: Numbers in a tag, L.
-        tag_per_keypoint: Whether each keypoint has tags of its own.
+        tag_per_keypoint: Predict tags for each keypoint, not for all at once.
         deconv_out_channels: Channels of each deconvolution; ``None`` for no
             deconvolutions.
         deconv_kernel_sizes: Kernel size of each deconvolution.
         conv_out_channels: Channels of each convolution after them.
         conv_kernel_sizes: Kernel size of each convolution after them.
         embed_channels: Channels of the embedding of one keypoint.
-        upscale_factor: Heatmap cells for one cell of the features that the
-            :class:`SRBlock` gets.
+        upscale_factor: Heatmap cells for one cell of the features of the
+            :class:`SRBlock`.
         kernel_size: Size of the predictor's convolution, odd.
-        keypoint_loss: Config of the heatmaps' loss; ``None`` is
+        keypoint_loss: Config of the heatmaps' loss; ``None`` means
             :class:`KeypointMSELoss`.
-        tag_loss: Config of the tags' loss; ``None`` is
+        tag_loss: Config of the tags' loss; ``None`` means
             :class:`AssociativeEmbeddingLoss` with weight 0.001.
         decoder: Config of the codec.
         init_cfg: Initialization config; ``None`` draws every convolution from
             N(0, 0.001) with zero bias.
 
     Raises:
-        ValueError: If the features' channels are not ``in_channels``, the
-            heatmaps have not the targets' size, or the data holds keypoints
-            and no decoder makes heatmaps of them.
+        ValueError: If the decoder's keypoint order is for another number of
+            keypoints, if the features' channels are not ``in_channels``, if
+            the heatmaps do not have the targets' size, or if the samples do
+            not fit the head or its codec.
 
     Source: "Lightweight Super-Resolution Head for Human Pose Estimation",
     section 4.3.
     """
+
+    factor_argument = 'upscale_factor'
+    # True once crop, encoder and decoder have been compared.
+    codecs_agree = False
 
     def __init__(self,
                  in_channels: int,
@@ -99,6 +103,12 @@ class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
             or dict(type='AssociativeEmbeddingLoss', loss_weight=0.001),
             decoder=decoder,
             init_cfg=init_cfg)
+        order = getattr(self.decoder, 'decode_keypoint_order', None)
+        if order and len(order) != num_keypoints:
+            raise ValueError(
+                f'{type(self).__name__}: expected decode_keypoint_order of '
+                f'{num_keypoints} keypoints in the decoder, got {len(order)}: '
+                f'{order}; set num_keypoints or the order to match')
         width = [in_channels, *(deconv_out_channels or ()),
                  *(conv_out_channels or ())][-1]
         self.sr_block = SRBlock(
@@ -110,9 +120,14 @@ class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
         tags = tag_dim * (num_keypoints if tag_per_keypoint else 1)
         self.tag_layer = nn.Conv2d(width, tags, 1)
 
+    @property
+    def last_block(self) -> SRBlock:
+        """The block that predicts the heatmaps."""
+        return self.sr_block
+
     def forward(self, feats: Sequence[Tensor]) -> Tuple[Tensor, Tensor]:
-        """Features, the last one (B, C, h, w), to heatmaps and tags."""
-        check_channels(type(self).__name__, feats[-1:], [self.in_channels])
+        """Predict heatmaps and tags of the last features (B, C, h, w)."""
+        check_channels(self, feats[-1:], [self.in_channels])
         x = self.conv_layers(self.deconv_layers(feats[-1]))
         heatmaps = self.sr_block(x)
         tags = F.interpolate(self.tag_layer(x), size=heatmaps.shape[-2:])
@@ -122,20 +137,20 @@ class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
                 feats: Features,
                 batch_data_samples: OptSampleList,
                 test_cfg: OptConfigType = None) -> Predictions:
-        """People of a batch.
+        """Predict the instances of a batch.
 
-        Flip test averages the heatmaps and concatenates the tags;
-        multi-scale test averages the heatmaps over the scales, at the size of
-        the first, and takes its tags.
+        Flip test averages the heatmaps and concatenates the tags. Multi-scale
+        test averages the heatmaps over the scales, at the size of the first,
+        and uses the tags of the first.
 
         Args:
-            feats: Features as :class:`BottomupPoseEstimator` gives them: a
-                sequence of maps; two of those with ``flip_test``; a list over
-                scales of either with ``multiscale_test``.
+            feats: Features from :class:`BottomupPoseEstimator`: a sequence of
+                feature maps; with ``flip_test`` two of these; with
+                ``multiscale_test`` a list of either, one for each scale.
             batch_data_samples: B samples.
             test_cfg: ``flip_test``, ``multiscale_test``, ``shift_heatmap``,
-                ``restore_heatmap_size`` (resize maps to the input),
-                ``align_corners`` (of that resize) and ``output_heatmaps``.
+                ``restore_heatmap_size`` (resize heatmaps to the input),
+                ``align_corners`` (of this resize) and ``output_heatmaps``.
 
         Returns:
             For each sample its keypoints (N, K, 2), in input px, and scores;
@@ -163,7 +178,7 @@ class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
 
     def _forward_flip(self, feats: Features, meta: dict,
                       test_cfg: dict) -> Tuple[Tensor, Tensor]:
-        """Heatmaps and tags of one scale, with flip test where it is on."""
+        """Return heatmaps and tags of one scale, averaged with flip test."""
         if not test_cfg.get('flip_test', False):
             return self.forward(feats)
         flip = dict(
@@ -179,16 +194,16 @@ class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
              feats: Sequence[Tensor],
              batch_data_samples: OptSampleList,
              train_cfg: OptConfigType = None) -> dict:
-        """Losses of a batch.
+        """Return the losses of a batch.
 
-        The heatmaps hold all people of an image, so they are weighted by the
-        mask of valid regions and not by the keypoints of one person.
+        A heatmap contains all instances of an image: it is weighted by the
+        mask of valid regions, not by the keypoints of one instance.
 
         Args:
             feats: Features, the last one in shape (B, C, h, w).
             batch_data_samples: B samples with heatmaps (K, H, W), or keypoint
-                labels (N, K, 2) and weights (N, K) of which the decoder makes
-                them, masks (1, H, W) and keypoint indices (N, K, 2).
+                labels (N, K, 2) and weights (N, K) from which the decoder
+                makes them, masks (1, H, W) and keypoint indices (N, K, 2).
             train_cfg: Not used.
 
         Returns:
@@ -197,21 +212,17 @@ class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
         heatmaps, tags = self.forward(feats)
         if not self.tag_per_keypoint:
             tags = tags.repeat_interleave(self.num_keypoints, dim=1)
-        owner = type(self).__name__
-        targets, masks = gather_people(owner, batch_data_samples,
-                                       self.decoder)
-        check_keypoints(owner, 'the data', targets.shape[1],
-                        self.num_keypoints)
-        check_heatmap_size(owner, heatmaps, self.sr_block.upscale_factor,
-                           targets.shape[-2:])
+        targets, masks = gather_instances(self, batch_data_samples,
+                                          self.num_keypoints)
+        check_heatmap_size(self, heatmaps, targets.shape[-2:])
         loss_kpt = self.loss_module.keypoint_loss(
             heatmaps, targets, mask=masks)
         loss_pull, loss_push = self.loss_module.tag_loss(tags, [
             sample.gt_instance_labels.keypoint_indices
             for sample in batch_data_samples
         ])
-        # In a batch without people the tags have no part in these. Several
-        # processes wait for a gradient of each weight, so it is 0, not none.
+        # In a batch without instances the losses do not depend on the tags.
+        # DDP waits for a gradient of each weight: make it 0, not None.
         loss_pull = loss_pull + tags[:0].sum()
         return dict(
             loss_kpt=loss_kpt, loss_pull=loss_pull, loss_push=loss_push)

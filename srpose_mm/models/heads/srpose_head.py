@@ -1,66 +1,69 @@
 from typing import List, Optional, Sequence, Tuple
 
-from mmpose.models.heads import HeatmapHead
 from mmpose.registry import MODELS
-from mmpose.utils.typing import InstanceList, OptConfigType, OptSampleList
+from mmpose.utils.typing import OptConfigType, OptSampleList
 from torch import Tensor, nn
 
 from srpose_mm.models.layers import SRBlock
-from srpose_mm.models.losses import SeparableMSELoss
 from srpose_mm.models.utils import (
     check_channels,
-    check_heatmap_size,
     check_keypoints,
     check_level_channels,
-    gather_targets,
-    pool_targets,
-    pose_pck_accuracy,
 )
 
-EMBED_CHANNELS = (16, 8, 4, 4)
-UPSCALE_FACTORS = (8, 4, 2, 4)
+from .base_sr_head import BaseSRHead
+
+
+def level_factors(strides: Sequence[int]) -> Tuple[int, ...]:
+    """Return the upscale factors of levels with these strides, coarse to fine.
+
+    The last heatmap has the size of the input, the others a quarter of it; a
+    level of stride below 4 keeps its size.
+    """
+    return (*(max(1, stride // 4) for stride in strides[:-1]), strides[-1])
 
 
 @MODELS.register_module()
-class SRPoseHead(HeatmapHead):
+class SRPoseHead(BaseSRHead):
     """Coarse-to-fine super-resolution head, behind :class:`SRPoseNeck`.
 
-    An :class:`SRBlock` on each of the neck's n levels. Training supervises
-    the maps of all levels and the neck's low-resolution map; inference
+    An :class:`SRBlock` on each of the neck's n levels. Training supervises the
+    heatmaps of all levels and the neck's low-resolution heatmap; inference
     computes the last level only.
 
     Shapes: (lr, feat_0, ..., feat_{n-1}), coarse to fine, with lr
-    (B, K, h_0, w_0) and feat_i (B, C_i, h_i, w_i) -> (B, K, H, W), where
-    H = r_{n-1} * h_{n-1} is the input's height by default. The map of level i
-    is r_i times as fine as feat_i: with the defaults a quarter of the input's
-    size for all but the last.
+    (B, K, h_0, w_0) and feat_i (B, C_i, h_i, w_i) -> (B, K, H, W) with H =
+    r_{n-1} * h_{n-1}. The heatmap of level i is r_i times as fine as feat_i.
 
     Args:
         in_channels: Channels of each level, C_0 to C_{n-1}.
         out_channels: Number of keypoints, K.
         embed_channels: Channels of the embedding of one keypoint, by level.
-            ``None`` takes the last n of (16, 8, 4, 4).
+            ``None`` means ..., 16, 8, 4, 4.
         upscale_factors: Heatmap cells for one feature cell, r_i, by level.
-            ``None`` takes the last n of (8, 4, 2, 4).
+            ``None`` means the factors for strides ..., 32, 16, 8, 4, which
+            are ..., 8, 4, 2, 4, see :func:`level_factors`.
         kernel_sizes: Size of the predictor's convolution, by level. ``None``
-            is 11 - 2 * (n - i).
-        loss: Config of the loss of one map; ``None`` is
-            :class:`SeparableMSELoss` with target weights. All others get
+            means ..., 3, 5, 7, 9.
+        loss: Config of the loss of one heatmap; ``None`` means
+            :class:`SeparableMSELoss` with target weights. Other losses get
             dense targets.
-        loss_weights: Weight of the loss of lr and of each level's map, n + 1
-            numbers. ``None`` is 1e-4 for lr and 1 for the others.
+        loss_weights: Weight of the loss of lr and of each level's heatmap,
+            n + 1 numbers. ``None`` means 1e-4 for lr and 1 for the others.
         decoder: Config of the codec.
         init_cfg: Initialization config; ``None`` draws every convolution from
             N(0, 0.001) with zero bias.
 
     Raises:
-        ValueError: If the numbers of levels differ, the features' channels
-            are not ``in_channels``, the last map has not the codec's size, or
-            the data holds keypoints and no decoder makes heatmaps of them.
+        ValueError: If the numbers of levels differ, if the features' channels
+            are not ``in_channels``, if the last heatmap does not have the
+            codec's size, or if the samples do not fit the head or its codec.
 
     Source: "Lightweight Super-Resolution Head for Human Pose Estimation",
     section 3.3.
     """
+
+    factor_argument = 'the last of upscale_factors'
 
     def __init__(self,
                  in_channels: Sequence[int],
@@ -72,7 +75,7 @@ class SRPoseHead(HeatmapHead):
                  loss_weights: Optional[Sequence[float]] = None,
                  decoder: OptConfigType = None,
                  init_cfg: OptConfigType = None):
-        check_level_channels('SRPoseHead', in_channels)
+        check_level_channels(self, in_channels)
         super().__init__(
             in_channels=in_channels,
             out_channels=out_channels,
@@ -82,53 +85,50 @@ class SRPoseHead(HeatmapHead):
             decoder=decoder,
             init_cfg=init_cfg)
         levels = len(in_channels)
-        if embed_channels is None:
-            embed_channels = EMBED_CHANNELS[-levels:]
-        if upscale_factors is None:
-            upscale_factors = UPSCALE_FACTORS[-levels:]
-        if kernel_sizes is None:
-            kernel_sizes = [11 - 2 * (levels - i) for i in range(levels)]
-        if loss_weights is None:
-            loss_weights = [1e-4] + [1.] * levels
-        for name, values, expected in (
-            ('embed_channels', embed_channels, levels),
-            ('upscale_factors', upscale_factors, levels),
-            ('kernel_sizes', kernel_sizes, levels),
-            ('loss_weights', loss_weights, levels + 1)):
+        strides = [4 * 2**i for i in reversed(range(levels))]
+        defaults = dict(
+            embed_channels=[max(4, stride // 2) for stride in strides],
+            upscale_factors=level_factors(strides),
+            kernel_sizes=[max(3, 11 - 2 * (levels - i)) for i in range(levels)],
+            loss_weights=[1e-4] + [1.] * levels)
+        given = (embed_channels, upscale_factors, kernel_sizes, loss_weights)
+        options = {
+            name: default if values is None else values
+            for (name, default), values in zip(defaults.items(), given)
+        }
+        for name, values in options.items():
+            expected = levels + (name == 'loss_weights')
             if len(values) != expected:
                 raise ValueError(
                     f'SRPoseHead: expected {expected} {name} for {levels} '
-                    f'levels of in_channels, got {len(values)}: {values}; '
-                    'there are defaults for up to 4 levels')
-        self.loss_weights = tuple(loss_weights)
+                    f'levels of in_channels, got {len(values)}: {values}')
+        self.loss_weights = tuple(options.pop('loss_weights'))
         self.sr_blocks = nn.ModuleList(
-            SRBlock(
-                channels,
-                out_channels,
-                embed_channels=embed,
-                upscale_factor=factor,
-                kernel_size=kernel) for channels, embed, factor, kernel in zip(
-                    in_channels, embed_channels, upscale_factors,
-                    kernel_sizes))
+            SRBlock(channels, out_channels, *numbers)
+            for channels, *numbers in zip(in_channels, *options.values()))
+
+    @property
+    def last_block(self) -> SRBlock:
+        """The block that predicts the finest heatmaps."""
+        return self.sr_blocks[-1]
 
     def forward(self, feats: Tuple[Tensor, ...]) -> Tensor:
-        """The finest heatmaps (B, K, H, W) of the neck's outputs."""
-        check_channels(
-            type(self).__name__, feats[1:], self.in_channels)
-        return self.sr_blocks[-1](feats[-1])
+        """Predict the finest heatmaps (B, K, H, W) of the neck's outputs."""
+        check_channels(self, feats[1:], self.in_channels)
+        return self.last_block(feats[-1])
 
     def drop_training_blocks(self) -> None:
         """Keep the last SR block only, which is all that inference needs."""
         self.sr_blocks = self.sr_blocks[-1:]
 
     def forward_levels(self, feats: Tuple[Tensor, ...]) -> List[Tensor]:
-        """Heatmaps of every level, coarse to fine.
+        """Predict the heatmaps of every level, coarse to fine.
 
         Args:
             feats: The neck's outputs, lr in shape (B, K, h_0, w_0) first.
 
         Returns:
-            lr and the n levels' maps, the last in shape (B, K, H, W).
+            lr and the n levels' heatmaps, the last in shape (B, K, H, W).
         """
         finest = self.forward(feats)
         coarser = [
@@ -140,56 +140,33 @@ class SRPoseHead(HeatmapHead):
              feats: Tuple[Tensor, ...],
              batch_data_samples: OptSampleList,
              train_cfg: OptConfigType = None) -> dict:
-        """Losses of a batch, one for each map.
+        """Return the loss of each heatmap and the accuracy of a batch.
 
-        The target of a map is the full target averaged over the cells that
-        one of the map's cells covers.
+        The target of a heatmap is the full target averaged over the cells that
+        one of its cells covers.
 
         Args:
             feats: The neck's outputs, lr in shape (B, K, h_0, w_0) first.
             batch_data_samples: B samples with heatmaps (K, H, W), or keypoint
-                labels (1, K, 2) of which the decoder makes them, and keypoint
-                weights (1, K).
+                labels (1, K, 2) from which the decoder makes them, and
+                keypoint weights (1, K).
             train_cfg: ``compute_acc=False`` leaves the accuracy out.
 
         Returns:
             ``loss_lr``, ``loss_kpt_0`` to ``loss_kpt_{n-1}`` and, of the
-            finest map, ``acc_pose``.
+            finest heatmap, ``acc_pose``.
         """
         maps = self.forward_levels(feats)
-        owner = type(self).__name__
-        targets, weights = gather_targets(
-            owner, batch_data_samples, self.decoder,
-            isinstance(self.loss_module, SeparableMSELoss))
-        for what, item in dict(neck=feats[0], data=targets).items():
-            check_keypoints(owner, f'the {what}', item.shape[1],
-                            self.out_channels)
-        self._check_size(maps[-1], targets.shape[-2:])
+        check_keypoints(self, 'the neck', feats[0].shape[1], self.out_channels)
+        targets, weights = self._gather_targets(maps[-1], batch_data_samples)
         names = ['loss_lr', *(f'loss_kpt_{i}' for i in range(len(maps) - 1))]
         pooled = {tuple(targets.shape[-2:]): targets}
         losses = {}
         for name, heatmaps, weight in zip(names, maps, self.loss_weights):
-            size = tuple(heatmaps.shape[-2:])
-            if size not in pooled:
-                pooled[size] = pool_targets(targets, size)
-            losses[name] = weight * self.loss_module(heatmaps, pooled[size],
-                                                     weights)
-        if (train_cfg or {}).get('compute_acc', True):
-            losses['acc_pose'] = pose_pck_accuracy(maps[-1], targets,
-                                                   weights > 0)
+            size_hw = tuple(heatmaps.shape[-2:])
+            if size_hw not in pooled:
+                pooled[size_hw] = targets.pool(size_hw)
+            losses[name] = weight * self._loss(heatmaps, pooled[size_hw],
+                                               weights)
+        losses.update(self._accuracy(maps[-1], targets, weights, train_cfg))
         return losses
-
-    def decode(self, batch_outputs: Tensor) -> InstanceList:
-        """Heatmaps (B, K, H, W) to keypoints, see :class:`BaseHead`."""
-        if self.decoder is not None:
-            self._check_size(batch_outputs, self.decoder.heatmap_size[::-1])
-        return super().decode(batch_outputs)
-
-    def _check_size(self, heatmaps: Tensor, expected: Tuple[int, int]) -> None:
-        """Check the size of the finest heatmaps against (H, W)."""
-        check_heatmap_size(
-            type(self).__name__,
-            heatmaps,
-            self.sr_blocks[-1].upscale_factor,
-            expected,
-            argument='the last of upscale_factors')

@@ -8,45 +8,48 @@ from torch.autograd.function import once_differentiable
 
 from srpose_mm.codecs.utils import SeparableHeatmaps
 
-# Cells that are worked on at once: 16 MB of float32.
+# Cells that are processed at once: 16 MB of float32.
 CHUNK = 2**22
 
 
 @MODELS.register_module()
 class SeparableMSELoss(KeypointMSELoss):
-    """:class:`KeypointMSELoss` that needs no dense target.
+    """:class:`KeypointMSELoss` that does not need a dense target.
 
-    Of a :class:`SeparableHeatmaps` target, forward and backward read the
-    prediction and the profiles, and the gradient is the only array of the
+    With a :class:`SeparableHeatmaps` target, forward and backward read the
+    prediction and the profiles; the gradient is the only array of the
     prediction's size. The loss is summed in float32 at least; the gradient
     has the prediction's dtype. With a dense target this is
     :class:`KeypointMSELoss`.
 
     Args:
-        use_target_weight: Taken for configs of :class:`KeypointMSELoss`. As
-            there, weights count wherever they are given.
-        skip_empty_channel: Whether maps without a non-zero target are left
-            out.
+        use_target_weight: Ignored; accepted so that configs of
+            :class:`KeypointMSELoss` work. Weights apply whenever
+            ``target_weights`` is passed.
+        skip_empty_channel: Leave out heatmaps whose target is all zero.
         loss_weight: Weight of the loss.
 
     Raises:
         ValueError: If the shapes of a separable target, of its weights and of
-            the prediction differ, or if it comes with a pixel mask.
+            the prediction differ, or if a separable target has a pixel mask.
     """
+
+    # Heads ask for this before they make a target dense.
+    accepts_separable = True
 
     def forward(self,
                 output: Tensor,
                 target: Union[Tensor, SeparableHeatmaps],
                 target_weights: Optional[Tensor] = None,
                 mask: Optional[Tensor] = None) -> Tensor:
-        """Mean over all cells of the weighted squared error.
+        """Return the mean over all cells of the weighted squared error.
 
         Args:
             output: Predicted heatmaps in shape (B, K, H, W).
             target: Target heatmaps in the same shape.
-            target_weights: Weights in shape (B, K); dense targets also take
-                (B, K, H, W). ``None`` weighs all alike.
-            mask: Cells that count, in shape (B, 1, H, W) or (B, K, H, W); for
+            target_weights: Weights in shape (B, K), or for dense targets also
+                (B, K, H, W). ``None`` means equal weights.
+            mask: Cells that count, in shape (B, 1, H, W) or (B, K, H, W), for
                 dense targets only.
 
         Returns:
@@ -65,31 +68,30 @@ class SeparableMSELoss(KeypointMSELoss):
     def _check(self, output: Tensor, target: SeparableHeatmaps,
                target_weights: Optional[Tensor],
                mask: Optional[Tensor]) -> None:
-        """Check what a separable target comes with."""
-        owner = type(self).__name__
+        """Check the shapes that belong to a separable target."""
+        name = type(self).__name__
         if output.shape != target.shape:
             raise ValueError(
-                f'{owner}: expected output of the target\'s shape '
+                f'{name}: expected output of the target\'s shape '
                 f'{tuple(target.shape)}, got {tuple(output.shape)}')
         if target_weights is not None and (
                 target_weights.shape != output.shape[:2]):
             raise ValueError(
-                f'{owner}: expected target_weights in shape (B, K), '
+                f'{name}: expected target_weights in shape (B, K), '
                 f'{tuple(output.shape[:2])}, got '
                 f'{tuple(target_weights.shape)}; weights of single cells '
                 'need target.dense()')
         if mask is not None:
             raise ValueError(
-                f'{owner}: expected no mask with a separable target, got one '
+                f'{name}: expected no mask with a separable target, got one '
                 f'in shape {tuple(mask.shape)}; a mask needs target.dense()')
 
 
 class _SquaredError(torch.autograd.Function):
-    """Squared error of each map, summed over its cells.
+    """Squared error of each heatmap, summed over its cells.
 
-    Nothing but the arguments is kept for the backward, which computes the
-    differences anew: reading the prediction again is cheaper than storing
-    and reading them.
+    The backward computes the differences again: to read the prediction twice
+    is cheaper than to store the differences.
 
     Shapes: output (B, K, H, W), rows (B, K, H), columns (B, K, W) -> (B, K).
     """

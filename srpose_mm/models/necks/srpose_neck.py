@@ -12,16 +12,16 @@ from srpose_mm.models.utils import check_channels, check_level_channels
 
 @MODELS.register_module()
 class SRPoseNeck(BaseModule):
-    """Coarse-to-fine neck that is guided by a low-resolution heatmap.
+    """Coarse-to-fine neck, guided by a low-resolution heatmap.
 
     The coarsest features predict a heatmap, which is fused back into them.
-    From there each level is upsampled, fused with the backbone's features of
-    its size and refined.
+    The result is upsampled level by level; each level is fused with the
+    backbone's features of its size and refined.
 
     Shapes: the backbone's outputs, fine to coarse, (B, I_i, h_i, w_i) ->
     (lr, feat_0, ..., feat_{n-1}), coarse to fine, with lr (B, K, h_0, w_0)
-    and feat_i (B, O_i, h_i, w_i). The last one is the finest, where heads
-    that read ``feats[-1]`` expect it.
+    and feat_i (B, O_i, h_i, w_i). The last one is the finest, so that stock
+    heads, which read ``feats[-1]``, can follow.
 
     Args:
         in_channels: Channels of the backbone's outputs, I_i, coarse to fine:
@@ -29,7 +29,7 @@ class SRPoseNeck(BaseModule):
             HRNet-W32.
         num_keypoints: Number of keypoints, K.
         out_channels: Width of each level, O_i, coarse to fine.
-        norm_cfg: Config of the normalisation layers; ``None`` is BN.
+        norm_cfg: Config of the normalisation layers; ``None`` means BN.
         init_cfg: Initialization config.
 
     Raises:
@@ -47,7 +47,7 @@ class SRPoseNeck(BaseModule):
                  norm_cfg: OptConfigType = None,
                  init_cfg: OptConfigType = None):
         super().__init__(init_cfg)
-        check_level_channels('SRPoseNeck', in_channels)
+        check_level_channels(self, in_channels)
         if len(in_channels) != len(out_channels):
             raise ValueError(
                 'SRPoseNeck: expected as many out_channels as in_channels, '
@@ -76,17 +76,16 @@ class SRPoseNeck(BaseModule):
 
     @staticmethod
     def _make_upsample(coarse: int, fine: int, norm_cfg: dict) -> nn.Module:
-        """The layers before a resize: depthwise, then to the next width."""
+        """Make the layers before a resize: depthwise, then to the width."""
         return nn.Sequential(
             nn.Conv2d(coarse, coarse, 3, padding=1, groups=coarse),
             ConvBNReLU(coarse, fine, norm_cfg))
 
     def forward(self, feats: Sequence[Tensor]) -> Tuple[Tensor, ...]:
-        """The backbone's outputs, fine to coarse, to (lr, feat_0, ...)."""
+        """Fuse the backbone's outputs, fine to coarse, to (lr, feat_0, ...).
+        """
         feats = feats[::-1]
-        check_channels(
-            f'{type(self).__name__} (coarse to fine)', feats,
-            self.in_channels)
+        check_channels(self, feats, self.in_channels)
         lr = self.lr_head(feats[0])
         x = self.laterals[0](feats[0]) + self.lr_fusion(lr)
         outs = [lr, x]
@@ -99,11 +98,11 @@ class SRPoseNeck(BaseModule):
 
     @staticmethod
     def _fuse(conv: nn.Conv2d, coarse: Tensor, fine: Tensor) -> Tensor:
-        """``conv`` of resized (B, O, h, w) beside fine (B, O, H, W) features.
+        """Convolve resized (B, O, h, w) and fine (B, O, H, W) features.
 
-        A nearest resize and a 1x1 convolution can change places: the coarse
-        half is convolved on its own grid, and the two halves are never copied
-        into one tensor.
+        The result is that of concatenated features. A nearest resize and a 1x1
+        convolution commute: the coarse half is convolved on its own grid, and
+        the halves are not copied into one tensor.
         """
         of_coarse, of_fine = conv.weight.chunk(2, dim=1)
         coarse = F.conv2d(coarse, of_coarse)

@@ -1,99 +1,94 @@
-from typing import Any, List, Tuple, Union
+"""Targets of a batch, from what the codec encoded into its samples."""
+from typing import List, Tuple, Union
 
 import torch
 import torch.nn.functional as F
 from mmpose.utils.typing import SampleList
-from torch import Tensor
+from torch import Tensor, nn
 
-from srpose_mm.codecs.utils import SeparableHeatmaps
+from srpose_mm.codecs.utils import DenseHeatmaps, SeparableHeatmaps
 
-Targets = Union[Tensor, SeparableHeatmaps]
+from .checks import check_codecs, check_keypoints
+
+Targets = Union[DenseHeatmaps, SeparableHeatmaps]
 
 
-def gather_targets(owner: str,
-                   batch_data_samples: SampleList,
-                   decoder: Any,
-                   separable: bool = True) -> Tuple[Targets, Tensor]:
-    """Collect what a top-down codec encoded for a batch.
+def gather_targets(head: nn.Module, batch_data_samples: SampleList,
+                   keypoints: int) -> Tuple[Targets, Tensor]:
+    """Collect the targets of a top-down head.
 
     Args:
-        owner: Class name for the message.
-        batch_data_samples: B samples with heatmaps (K, H, W), or keypoint
-            labels (1, K, 2) of which ``decoder`` makes them, and keypoint
-            weights (1, K).
-        decoder: The head's codec, or ``None``.
-        separable: Whether the loss takes :class:`SeparableHeatmaps`.
+        head: The head, whose decoder makes heatmaps of keypoint labels.
+        batch_data_samples: B samples with heatmaps (K, H, W) or keypoint
+            labels (1, K, 2), and keypoint weights (1, K).
+        keypoints: The head's number of keypoints.
 
     Returns:
-        Heatmaps in shape (B, K, H, W) and keypoint weights in shape (B, K).
+        Heatmaps of shape (B, K, H, W) and keypoint weights (B, K).
 
     Raises:
-        ValueError: If the samples hold keypoints only and there is no decoder
-            to make heatmaps of them.
+        ValueError: If the samples do not fit the head or its decoder.
     """
     weights = torch.cat(_labels(batch_data_samples, 'keypoint_weights'))
-    if _holds_heatmaps(owner, batch_data_samples, decoder):
+    if _holds_heatmaps(head, batch_data_samples):
         heatmaps = [sample.gt_fields.heatmaps for sample in batch_data_samples]
-        return torch.stack(heatmaps), weights
-    keypoints = torch.cat(_labels(batch_data_samples, 'keypoint_labels'))
-    targets = decoder.make_targets(keypoints, weights)
-    return targets if separable else targets.dense(), weights
+        targets = DenseHeatmaps(torch.stack(heatmaps))
+    else:
+        labels = torch.cat(_labels(batch_data_samples, 'keypoint_labels'))
+        targets = head.decoder.make_targets(labels, weights)
+    check_codecs(head, batch_data_samples, targets.shape)
+    check_keypoints(head, 'the data', targets.shape[1], keypoints)
+    return targets, weights
 
 
-def gather_people(owner: str, batch_data_samples: SampleList,
-                  decoder: Any) -> Tuple[Tensor, Tensor]:
-    """Collect what a bottom-up codec encoded for a batch.
+def gather_instances(head: nn.Module, batch_data_samples: SampleList,
+                     keypoints: int) -> Tuple[Tensor, Tensor]:
+    """Collect the targets of a bottom-up head.
 
     Args:
-        owner: Class name for the message.
+        head: The head, whose decoder makes heatmaps of keypoint labels.
         batch_data_samples: B samples with heatmaps (K, H, W), or keypoint
-            labels (N, K, 2) and weights (N, K) of which ``decoder`` makes
-            them, and masks of the same size.
-        decoder: The head's codec, or ``None``.
+            labels (N, K, 2) and weights (N, K), and masks (1, h, w).
+        keypoints: The head's number of keypoints.
 
     Returns:
         Heatmaps in shape (B, K, H, W) and masks in shape (B, 1, H, W).
 
     Raises:
-        ValueError: As :func:`gather_targets`.
+        ValueError: If the samples do not fit the head or its decoder.
     """
     fields = [sample.gt_fields for sample in batch_data_samples]
     masks = torch.stack([field.heatmap_mask for field in fields])
-    if _holds_heatmaps(owner, batch_data_samples, decoder):
-        return torch.stack([field.heatmaps for field in fields]), masks
-    heatmaps = decoder.make_targets(
-        _labels(batch_data_samples, 'keypoint_labels'),
-        _labels(batch_data_samples, 'keypoint_weights'))
-    # Where there are no heatmaps MMPose's pipeline gives the mask the size of
-    # the input.
+    if _holds_heatmaps(head, batch_data_samples):
+        heatmaps = torch.stack([field.heatmaps for field in fields])
+    else:
+        heatmaps = head.decoder.make_targets(
+            _labels(batch_data_samples, 'keypoint_labels'),
+            _labels(batch_data_samples, 'keypoint_weights'))
+    check_codecs(head, batch_data_samples, heatmaps.shape)
+    check_keypoints(head, 'the data', heatmaps.shape[1], keypoints)
+    # Without heatmaps, MMPose's pipeline makes masks of the input's size.
     if masks.shape[-2:] != heatmaps.shape[-2:]:
         masks = F.interpolate(
             masks.float(), heatmaps.shape[-2:], mode='bilinear') > 0.5
     return heatmaps, masks
 
 
-def pool_targets(targets: Targets, size: Tuple[int, int]) -> Targets:
-    """Average heatmaps over the cells that one of a map of ``size`` covers."""
-    if isinstance(targets, Tensor):
-        return F.adaptive_avg_pool2d(targets, size)
-    return targets.pool(size)
-
-
 def _labels(batch_data_samples: SampleList, name: str) -> List[Tensor]:
-    """One label of each sample."""
+    """Return one label of each sample."""
     return [sample.gt_instance_labels[name] for sample in batch_data_samples]
 
 
-def _holds_heatmaps(owner: str, batch_data_samples: SampleList,
-                    decoder: Any) -> bool:
-    """Whether the samples hold heatmaps, or keypoints for the decoder."""
+def _holds_heatmaps(head: nn.Module, batch_data_samples: SampleList) -> bool:
+    """Return True for heatmaps, False for keypoints that the decoder draws."""
     sample = batch_data_samples[0]
     if 'gt_fields' in sample and 'heatmaps' in sample.gt_fields:
         return True
-    if not hasattr(decoder, 'make_targets'):
-        got = 'none' if decoder is None else type(decoder).__name__
+    if not hasattr(head.decoder, 'make_targets'):
+        got = 'none' if head.decoder is None else type(head.decoder).__name__
         raise ValueError(
-            f'{owner}: expected a decoder that makes heatmaps of the data\'s '
-            f'keypoints, got {got}; give the head the codec of the pipeline '
-            'as its decoder, or that codec target=\'heatmaps\'')
+            f'{type(head).__name__}: expected a decoder that makes heatmaps '
+            f'of the data\'s keypoints, got {got}; write decoder=dict('
+            '_delete_=True, **codec) in the head, with the codec of '
+            'GenerateTarget, or target=\'heatmaps\' in that codec')
     return False

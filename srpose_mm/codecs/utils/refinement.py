@@ -1,0 +1,268 @@
+"""Sub-cell refinement of peaks, on the device of the heatmaps.
+
+Letters: B batch, K keypoints, M peaks of each heatmap, H and W the rows and
+columns of a heatmap. Coordinates are (x, y) in cells. Where the neighbours
+that a function reads lie inside the heatmap, the results equal those of
+MMPose's NumPy functions; nearer to the border no refinement moves a peak of a
+Gaussian further off than no refinement. All functions but :func:`log_blurred`
+and :func:`refine_dark_udp` can be exported to ONNX.
+"""
+from contextlib import nullcontext
+from typing import ContextManager, Sequence
+
+import cv2
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# The values of the argument ``refine`` of a codec.
+REFINEMENTS = ('none', 'shift', 'dark', 'parabola')
+
+
+def refine_shift(keypoints: Tensor, heatmaps: Tensor) -> Tensor:
+    """Move each peak a quarter of a cell towards its higher neighbour.
+
+    Args:
+        keypoints: Peaks in shape (B, K, ..., 2), whole cells.
+        heatmaps: Heatmaps in shape (B, K, H, W).
+
+    Returns:
+        Refined peaks in the same shape. As in MMPose, a peak does not move
+        along an axis in the first two cells and the last one.
+    """
+    height, width = heatmaps.shape[-2:]
+    x, y = keypoints.unbind(-1)
+    window = gather_windows(heatmaps, keypoints, radius=1)
+    dx = torch.sign(window[..., 1, 2] - window[..., 1, 0])
+    dy = torch.sign(window[..., 2, 1] - window[..., 0, 1])
+    move_x = (x > 1) & (x < width - 1) & (y > 0) & (y < height)
+    move_y = (y > 1) & (y < height - 1) & (x > 0) & (x < width)
+    step = torch.stack([dx * move_x, dy * move_y], dim=-1)
+    return keypoints + 0.25 * step.nan_to_num(0)
+
+
+def refine_parabola(keypoints: Tensor, heatmaps: Tensor,
+                    step: int) -> Tensor:
+    """Move each peak to the top of a parabola, along each axis.
+
+    The log of a Gaussian is a parabola: three samples determine its centre. A
+    step of sigma is the least sensitive to noise: closer samples differ too
+    little, farther samples are too low.
+
+    Args:
+        keypoints: Peaks in shape (B, K, 2), whole cells.
+        heatmaps: Heatmaps in shape (B, K, H, W), of any floating dtype.
+        step: Cells between samples; fewer next to the border.
+
+    Returns:
+        Refined peaks in shape (B, K, 2), moved by up to a step. A peak does
+        not move along an axis if it lies on the border, if a sample is not
+        positive or if the samples form no peak.
+    """
+    height, width = heatmaps.shape[-2:]
+    flat = heatmaps.flatten(2)
+    last = torch.tensor([width - 1, height - 1], device=heatmaps.device)
+    strides = torch.tensor([1, width], device=heatmaps.device)
+    cells = keypoints.long()
+    step = torch.minimum(cells, last - cells).clamp(0, step)
+    index = (cells * strides).sum(-1, keepdim=True)
+    sides = torch.cat([index, index - step * strides, index + step * strides],
+                      dim=-1).clamp(0, flat.shape[-1] - 1)
+    samples = flat.gather(2, sides).float().log()
+    centre, before, after = samples.split([1, 2, 2], dim=-1)
+    curvature = before - 2 * centre + after
+    offset = 0.5 * step * (before - after) / curvature
+    valid = (curvature < 0) & offset.isfinite()
+    offset = torch.minimum(offset.abs(), step) * offset.sign()
+    return torch.where(valid, keypoints + offset, keypoints)
+
+
+def refine_dark(keypoints: Tensor, heatmaps: Tensor,
+                blur_kernel: Sequence[float]) -> Tensor:
+    """Refine peaks by one Newton step on the log of the blurred heatmap.
+
+    Only the 5x5 cells that the step reads are blurred. MMPose also scales each
+    blurred heatmap to its old maximum; the derivatives of a log do not depend
+    on a constant factor.
+
+    Args:
+        keypoints: Peaks in shape (B, K, 2), whole cells.
+        heatmaps: Heatmaps in shape (B, K, H, W).
+        blur_kernel: 1-D Gaussian of odd length.
+
+    Returns:
+        Refined peaks in shape (B, K, 2), within the heatmap. A peak within
+        two cells of the border does not move.
+
+    Source: Zhang et al., "Distribution-Aware Coordinate Representation for
+    Human Pose Estimation" (CVPR 2020), section 3.2; differs in the blur where
+    the kernel would leave the heatmap, see :func:`_blur_around`.
+    """
+    height, width = heatmaps.shape[-2:]
+    blurred = _blur_around(heatmaps, keypoints, blur_kernel)
+    log = blurred.clamp_min(1e-10).log()
+
+    dx = 0.5 * (log[..., 2, 3] - log[..., 2, 1])
+    dy = 0.5 * (log[..., 3, 2] - log[..., 1, 2])
+    dxx = 0.25 * (log[..., 2, 4] - 2 * log[..., 2, 2] + log[..., 2, 0])
+    dyy = 0.25 * (log[..., 4, 2] - 2 * log[..., 2, 2] + log[..., 0, 2])
+    dxy = 0.25 * (
+        log[..., 3, 3] - log[..., 1, 3] - log[..., 3, 1] + log[..., 1, 1])
+
+    x, y = keypoints.unbind(-1)
+    determinant = dxx * dyy - dxy**2
+    valid = (x > 1) & (x < width - 2) & (y > 1) & (y < height - 2)
+    valid = valid & (determinant != 0)
+    determinant = determinant.masked_fill(~valid, 1)
+    offset = torch.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy],
+                         dim=-1) / determinant[..., None]
+    valid = valid[..., None] & offset.isfinite()
+    last = torch.tensor([width - 1., height - 1.], device=heatmaps.device)
+    # The step is of any length if a heatmap is not a Gaussian.
+    refined = torch.minimum(keypoints + offset, last).clamp_min(0)
+    return torch.where(valid, refined, keypoints)
+
+
+def _blur_around(heatmaps: Tensor, keypoints: Tensor,
+                 blur_kernel: Sequence[float]) -> Tensor:
+    """Blur heatmaps in the 5x5 cells around each peak.
+
+    Where the kernel would leave the heatmap, its two ends are cut off, both
+    by the same number of cells. A kernel that is not symmetric, or cells of
+    zero beyond the border, would pull the peak inwards, at full resolution by
+    up to 5 cells. Rows are copied out of the heatmaps as a whole, which is
+    faster than squares.
+
+    Args:
+        heatmaps: Heatmaps in shape (B, K, H, W).
+        keypoints: Peaks in shape (B, K, 2), whole cells.
+        blur_kernel: 1-D Gaussian of odd length.
+
+    Returns:
+        The blurred cells in shape (B, K, 5, 5), float32, up to a factor.
+        Those of peaks within two cells of the border mean nothing.
+    """
+    height, width = heatmaps.shape[-2:]
+    device, radius = heatmaps.device, len(blur_kernel) // 2
+    kernel = torch.tensor(blur_kernel, device=device)
+    near = torch.arange(-2, 3, device=device)
+    reach = torch.arange(-radius - 2, radius + 3, device=device)
+    x, y = keypoints.flatten(0, 1).long()[..., None, None].unbind(1)
+
+    rows = y[..., 0] + reach
+    maps = torch.arange(rows.shape[0], device=device)[:, None]
+    index = rows.clamp(0, height - 1) + maps * height
+    bands = heatmaps.reshape(-1, width).index_select(0, index.flatten())
+    bands = bands.view(*rows.shape, width).float()
+
+    columns = torch.arange(width, device=device)
+    steps_x = columns - (x[..., 0] + near)[..., None]
+    steps_y = (reach - near[:, None])[None]
+    blur_x = _values_at(kernel, steps_x, torch.minimum(x, width - 1 - x) - 2)
+    blur_y = _values_at(kernel, steps_y, torch.minimum(y, height - 1 - y) - 2)
+    with _without_autocast(device):
+        blurred = blur_y @ bands @ blur_x.transpose(1, 2)
+    return blurred.unflatten(0, heatmaps.shape[:2])
+
+
+def _values_at(kernel: Tensor, steps: Tensor, reach: Tensor) -> Tensor:
+    """Return the kernel's values at steps from its centre, up to a reach."""
+    radius = len(kernel) // 2
+    values = kernel[(steps + radius).clamp(0, len(kernel) - 1)]
+    return values * (steps.abs() <= reach.clamp(0, radius))
+
+
+def log_blurred(heatmaps: Tensor, kernel_size: int) -> Tensor:
+    """Blur heatmaps, restore their maxima and return the log.
+
+    Args:
+        heatmaps: Heatmaps in shape (B, K, H, W).
+        kernel_size: Size of the Gaussian in cells, odd.
+
+    Returns:
+        The log in the same shape, float32, of values between 0.001 and 50.
+    """
+    heatmaps = heatmaps.float()
+    kernel = heatmaps.new_tensor(cv2.getGaussianKernel(kernel_size, 0))
+    maps = heatmaps.flatten(0, 1)[:, None]
+    radius = kernel_size // 2
+    with _without_autocast(maps.device):
+        maps = F.conv2d(maps, kernel.view(1, 1, 1, -1), padding=(0, radius))
+        maps = F.conv2d(maps, kernel.view(1, 1, -1, 1), padding=(radius, 0))
+    maps = maps.view(heatmaps.shape)
+    scale = heatmaps.amax((2, 3), True) / maps.amax((2, 3), True)
+    # A heatmap of zeros has no maximum to restore.
+    return maps.mul_(scale.nan_to_num(1)).clamp_(1e-3, 50).log_()
+
+
+def refine_dark_udp(keypoints: Tensor, log_heatmaps: Tensor,
+                    kernel_size: int) -> Tensor:
+    """Refine peaks by one Newton step on the log of the blurred heatmap.
+
+    Unlike :func:`refine_dark`, differences are those of adjacent cells.
+
+    Args:
+        keypoints: Peaks in shape (B, K, M, 2), whole cells.
+        log_heatmaps: Result of :func:`log_blurred` in shape (B, K, H, W).
+        kernel_size: Size of its Gaussian in cells.
+
+    Returns:
+        Refined peaks in shape (B, K, M, 2), float32, within the heatmap; in
+        MMPose they can leave it. A peak does not move if its step is not
+        defined, or if the blur of a cell that the step reads leaves the
+        heatmap.
+    """
+    height, width = log_heatmaps.shape[-2:]
+    window = gather_windows(log_heatmaps, keypoints, radius=1)
+    centre, left, right = (window[..., 1, i] for i in (1, 0, 2))
+    above, below = window[..., 0, 1], window[..., 2, 1]
+    dx, dy = 0.5 * (right - left), 0.5 * (below - above)
+    dxx = right - 2 * centre + left
+    dyy = below - 2 * centre + above
+    dxy = 0.5 * (window[..., 2, 2] - right - below + centre + centre - left -
+                 above + window[..., 0, 0])
+    # MMPose adds this to the diagonal and inverts in float64.
+    epsilon = torch.finfo(torch.float32).eps
+    dxx, dyy, dxy = (d.double() for d in (dxx + epsilon, dyy + epsilon, dxy))
+    step = torch.stack([dyy * dx - dxy * dy, dxx * dy - dxy * dx], dim=-1)
+    step = (step / (dxx * dyy - dxy**2)[..., None]).nan_to_num(0, 0, 0)
+    last = torch.tensor([width - 1., height - 1.], device=window.device)
+    room = torch.minimum(keypoints, last - keypoints).amin(-1, keepdim=True)
+    step = step * (room > kernel_size // 2)
+    # The step is of any length if a heatmap is not a Gaussian.
+    return torch.minimum((keypoints - step).float(), last).clamp_min(0)
+
+
+def gather_windows(heatmaps: Tensor, keypoints: Tensor,
+                   radius: int) -> Tensor:
+    """Copy the square of cells around each keypoint out of its heatmap.
+
+    Args:
+        heatmaps: Heatmaps in shape (B, K, H, W).
+        keypoints: Centres in shape (B, K, ..., 2), whole cells.
+        radius: Cells on each side of the centre.
+
+    Returns:
+        Windows in shape (B, K, ..., 2 * radius + 1, 2 * radius + 1), float32,
+        zero outside the heatmap.
+    """
+    height, width = heatmaps.shape[-2:]
+    steps = torch.arange(-radius, radius + 1, device=heatmaps.device)
+    columns = keypoints[..., 0].long()[..., None] + steps
+    rows = keypoints[..., 1].long()[..., None] + steps
+    inside_x = (columns >= 0) & (columns < width)
+    inside_y = (rows >= 0) & (rows < height)
+    index = (rows.clamp(0, height - 1)[..., :, None] * width +
+             columns.clamp(0, width - 1)[..., None, :])
+    windows = heatmaps.flatten(2).gather(2, index.flatten(2)).float()
+    windows = windows.view(index.shape)
+    inside = inside_y[..., :, None] & inside_x[..., None, :]
+    return windows.masked_fill(~inside, 0)
+
+
+def _without_autocast(device: torch.device) -> ContextManager:
+    """Return a context in which autocast rounds nothing to half precision."""
+    try:
+        return torch.autocast(device.type, enabled=False)
+    except RuntimeError:
+        return nullcontext()  # a device without autocast

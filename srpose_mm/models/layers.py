@@ -1,0 +1,158 @@
+"""Layers that the necks and heads share."""
+from typing import Optional
+
+import torch
+from mmcv.cnn import build_norm_layer
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+
+class ConvBNReLU(nn.Sequential):
+    """1x1 convolution, normalisation, ReLU.
+
+    As in SRPose, the convolution has a bias although the normalisation cancels
+    it; :class:`mmcv.cnn.ConvModule` would warn about the bias at every use.
+
+    Shapes: (B, I, H, W) -> (B, O, H, W), with I ``in_channels`` and O
+    ``out_channels``.
+
+    Args:
+        in_channels: Channels of the features, I.
+        out_channels: Channels of the result, O.
+        norm_cfg: Config of the normalisation layer.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, norm_cfg: dict):
+        super().__init__(
+            nn.Conv2d(in_channels, out_channels, 1),
+            build_norm_layer(norm_cfg, out_channels)[1],
+            nn.ReLU(inplace=True))
+
+
+class RefinementBlock(BaseModule):
+    """Residual block ``x + pw2(GELU(pw1(BN(dwconv(x)))))``.
+
+    Shapes: (B, C, H, W) -> (B, C, H, W).
+
+    Args:
+        channels: Channels of the features, C.
+        kernel_size: Size of the depthwise convolution, odd.
+        expansion: Channels between the two pointwise convolutions, in C.
+        norm_cfg: Config of the normalisation layer; ``None`` means BN.
+        init_cfg: Initialization config.
+
+    Source: the block of Liu et al., "A ConvNet for the 2020s" (CVPR 2022),
+    with batch instead of layer normalisation and no layer scale, as in
+    SRPose, section 3.3.
+    """
+
+    def __init__(self,
+                 channels: int,
+                 kernel_size: int = 7,
+                 expansion: int = 4,
+                 norm_cfg: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None):
+        super().__init__(init_cfg)
+        self.dwconv = nn.Conv2d(
+            channels,
+            channels,
+            kernel_size,
+            padding=kernel_size // 2,
+            groups=channels)
+        norm_cfg = norm_cfg or dict(type='BN')
+        self.norm = build_norm_layer(norm_cfg, channels)[1]
+        self.pwconv1 = nn.Conv2d(channels, expansion * channels, 1)
+        self.act = nn.GELU()
+        self.pwconv2 = nn.Conv2d(expansion * channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Refine features (B, C, H, W); the shape remains."""
+        y = self.pwconv1(self.norm(self.dwconv(x)))
+        if y.is_contiguous(memory_format=torch.channels_last):
+            # On a CPU, GELU is over four times as fast if the dimensions have
+            # the order of the memory.
+            y = self.act(y.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        else:
+            y = self.act(y)
+        return x + self.pwconv2(y)
+
+
+class SRBlock(BaseModule):
+    """Super-resolve features into heatmaps.
+
+    A 1x1 convolution gives each keypoint an embedding of its own (the
+    keypoint encoder). From it a grouped convolution predicts a square of
+    ``upscale_factor`` x ``upscale_factor`` heatmap cells at each place, and
+    the squares are laid out as a finer heatmap.
+
+    Shapes: (B, C, H, W) -> (B, K, r * H, r * W), with C ``in_channels``, K
+    ``out_channels`` and r ``upscale_factor``.
+
+    Args:
+        in_channels: Channels of the features, C.
+        out_channels: Number of keypoints, K.
+        embed_channels: Channels of the embedding of one keypoint.
+        upscale_factor: Heatmap cells for one feature cell along each axis.
+        kernel_size: Size of the predictor's convolution, odd.
+        init_cfg: Initialization config.
+
+    Raises:
+        ValueError: If a number is not positive or ``kernel_size`` is even.
+
+    Source: "Lightweight Super-Resolution Head for Human Pose Estimation",
+    section 3.2.
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 out_channels: int,
+                 embed_channels: int = 4,
+                 upscale_factor: int = 4,
+                 kernel_size: int = 9,
+                 init_cfg: Optional[dict] = None):
+        super().__init__(init_cfg)
+        for name, value in dict(
+                in_channels=in_channels,
+                out_channels=out_channels,
+                embed_channels=embed_channels,
+                upscale_factor=upscale_factor,
+                kernel_size=kernel_size).items():
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f'SRBlock: expected {name} to be a positive '
+                                 f'integer, got {value!r}')
+        if kernel_size % 2 == 0:
+            raise ValueError('SRBlock: expected an odd kernel_size, which '
+                             f'keeps the heatmap centred, got {kernel_size}')
+        self.upscale_factor = upscale_factor
+        self.keypoint_encoder = nn.Sequential(
+            nn.Conv2d(in_channels, out_channels * embed_channels, 1),
+            nn.ReLU(inplace=True))
+        self.predictor = nn.Conv2d(
+            out_channels * embed_channels,
+            out_channels * upscale_factor**2,
+            kernel_size,
+            padding=kernel_size // 2,
+            groups=out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Predict heatmaps (B, K, r * H, r * W) of features (B, C, H, W)."""
+        x = self.keypoint_encoder(x)
+        if x.device.type == 'cpu':
+            # Grouped convolutions are three times as fast in this layout.
+            x = x.contiguous(memory_format=torch.channels_last)
+        return self._shuffle_pixels(self.predictor(x))
+
+    def _shuffle_pixels(self, x: Tensor) -> Tensor:
+        """Lay out squares (B, K * r * r, H, W) as heatmaps.
+
+        Unlike :class:`nn.PixelShuffle` it returns contiguous heatmaps for
+        channels-last features: decoding and losses read these faster.
+        """
+        batch, channels, height, width = x.shape
+        r = self.upscale_factor
+        keypoints = channels // r**2
+        x = x.view(batch, keypoints, r, r, height, width)
+        x = x.permute(0, 1, 4, 2, 5, 3)
+        x = x.reshape(batch, keypoints, r * height, r * width)
+        # With r = 1 the reshape is a view.
+        return x.contiguous()
