@@ -57,7 +57,7 @@ def test_typo_in_a_value(cfg):
 def test_wrong_channels(cfg):
     cfg.model.neck.in_channels = (512, 256, 128, 64)
     model = MODELS.build(cfg.model)
-    with pytest.raises(ValueError, match='SRPoseNeck .*expected 4 .*512, 256, '
+    with pytest.raises(ValueError, match='SRPoseNeck: expected 4 .*512, 256, '
                        '128, 64.* got 4 with .*256, 128, 64, 32'):
         model(torch.zeros(1, 3, 128, 96), None)
 
@@ -104,7 +104,8 @@ def test_map_of_another_size_than_the_targets(cfg):
     cfg.train_dataloader.dataset.pipeline[-2].encoder = small
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     runner = Runner.from_cfg(cfg)
-    message = ("SRPoseHead: expected heatmaps of the codec's size 48x64 .*"
-               'set the last of upscale_factors to 2')
+    message = ("SRPoseHead: expected the head's decoder to be the codec of the "
+               r'pipeline.* got heatmap_size=\(96, 128\) instead of \(48, 64\), '
+               r'sigma=8.0 instead of 3.0; write decoder=dict\(_delete_=True')
     with pytest.raises(ValueError, match=message):
         runner.train()

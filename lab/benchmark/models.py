@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from srpose_mm.deploy.fuse import fuse_for_inference
-from srpose_mm.models.losses import SeparableMSELoss
 from srpose_mm.models.utils import gather_targets
 
 from .memory import peak_memory
@@ -113,14 +112,12 @@ def _train_step(model: nn.Module, images: Tensor, samples: list) -> Task:
 
 
 def _loss(head: nn.Module, heatmaps: Tensor, samples: list) -> Task:
-    separable = isinstance(head.loss_module, SeparableMSELoss)
-
     def task():
         heatmaps.grad = None
         arrived = copy.deepcopy(samples)
-        targets, weights = gather_targets('benchmark', arrived, head.decoder,
-                                          separable)
-        head.loss_module(heatmaps, targets, weights).backward()
+        targets, weights = gather_targets(head, arrived, head.out_channels)
+        head.loss_module(heatmaps, targets.for_loss(head.loss_module),
+                         weights).backward()
 
     return task
 

@@ -238,6 +238,7 @@ def weights_left(dataset):
         labels = dict(sample.gt_instance_labels.items())
         if 'gt_fields' in sample:
             labels.update(sample.gt_fields.items())
+        labels.pop('encoder')  # no tensor
         for name, values in labels.items():
             assert torch.isfinite(values.float()).all(), name
         ids = np.atleast_1d(sample.metainfo['id'])

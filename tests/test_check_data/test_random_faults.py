@@ -70,6 +70,7 @@ def load_all(folder, scheme, target):
         labels = dict(sample.gt_instance_labels.items())
         if 'gt_fields' in sample:
             labels.update(sample.gt_fields.items())
+        labels.pop('encoder')  # no tensor
         for name, values in labels.items():
             assert torch.isfinite(values.float()).all(), name
     return None

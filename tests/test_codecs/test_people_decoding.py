@@ -117,8 +117,8 @@ def test_search_leaves_cells_of_nan_out():
     heatmaps, tags = torch.rand(2, 16, 16), torch.zeros(1, 2, 16, 16)
     heatmaps[0, 3, 3], tags[0, 0, 4, 4] = torch.nan, torch.nan
     heatmaps[0, 5, 6], heatmaps[0, 4, 4], heatmaps[1] = 2, 3, torch.nan
-    cells = strongest_of_nearest(heatmaps[None], tags[None], torch.tensor([0, 1]),
-                                 torch.zeros(2, 1))
+    cells = strongest_of_nearest(heatmaps[None], tags[None],
+                                 torch.tensor([0, 1]), torch.zeros(2, 1))
     assert cells[0] == 5 * 16 + 6
     assert 0 <= cells[1] < 256
 

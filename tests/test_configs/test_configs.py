@@ -160,6 +160,7 @@ def target_bytes(sample):
     return {
         name: tensor.nbytes
         for store in stores for name, tensor in store.items()
+        if isinstance(tensor, torch.Tensor)
     }
 
 

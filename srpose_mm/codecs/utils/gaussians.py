@@ -130,7 +130,7 @@ def gaussian_heatmaps(keypoints: Tensor, visible: Tensor, heatmap_size: Size,
 def instance_heatmaps(keypoints: Sequence[Tensor], visible: Sequence[Tensor],
                       heatmap_size: Size, sigma: float,
                       rounded: bool) -> Tensor:
-    """Draw heatmaps of all instances; where Gaussians meet, the highest counts.
+    """Draw heatmaps of all instances; of two Gaussians the higher counts.
 
     Args:
         keypoints: For each of B images coordinates in shape (N, K, 2), in

@@ -89,7 +89,7 @@ class SRPoseHead(BaseSRHead):
         defaults = dict(
             embed_channels=[max(4, stride // 2) for stride in strides],
             upscale_factors=level_factors(strides),
-            kernel_sizes=[max(3, 11 - 2 * (levels - i)) for i in range(levels)],
+            kernel_sizes=[max(3, 11 - 2 * i) for i in range(levels, 0, -1)],
             loss_weights=[1e-4] + [1.] * levels)
         given = (embed_channels, upscale_factors, kernel_sizes, loss_weights)
         options = {

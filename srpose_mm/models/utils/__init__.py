@@ -9,7 +9,7 @@ from .checks import (
 from .targets import Targets, gather_instances, gather_targets
 
 __all__ = [
-    'Targets', 'check_channels', 'check_crop', 'check_heatmap_size', 'check_keypoints',
-    'check_level_channels', 'gather_instances', 'gather_targets',
-    'pose_pck_accuracy'
+    'Targets', 'check_channels', 'check_crop', 'check_heatmap_size',
+    'check_keypoints', 'check_level_channels', 'gather_instances',
+    'gather_targets', 'pose_pck_accuracy'
 ]

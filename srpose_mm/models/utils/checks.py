@@ -84,8 +84,8 @@ def check_heatmap_size(head: nn.Module, heatmaps: Tensor,
                   f'{got_hw[::-1]}, in the encoder and in the decoder')
     raise ValueError(
         f'{type(head).__name__}: expected heatmaps of the codec\'s size '
-        f'{_by(expected_hw)} (width x height), got {_by(got_hw)} with a factor '
-        f'of {current}; {remedy}')
+        f'{_by(expected_hw)} (width x height), got {_by(got_hw)} with a '
+        f'factor of {current}; {remedy}')
 
 
 def check_codecs(head: nn.Module, batch_data_samples: SampleList,
