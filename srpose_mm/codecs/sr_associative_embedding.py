@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .utils import (
     TARGETS,
+    Peaks,
     check_choice,
     check_odd,
     check_positive,
@@ -221,7 +222,7 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
             points = refine_dark_udp(cells.float(), heatmaps,
                                      self.decode_gaussian_kernel)
         else:
-            points = refine_shift(cells.float(), heatmaps)
+            points = refine_shift(Peaks(cells.float(), values, heatmaps))
         points = points + self.decode_center_shift
         point_tags = self._tags_of_points(points, tags)
         parts = points, values[..., None], cell_tags, point_tags

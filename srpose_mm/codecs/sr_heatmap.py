@@ -1,4 +1,4 @@
-from typing import List, Optional, Tuple
+from typing import List, Optional, Tuple, Union
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ from torch import Tensor
 from .utils import (
     REFINEMENTS,
     TARGETS,
+    Peaks,
     SeparableHeatmaps,
     cell_spacing,
     check_choice,
@@ -24,7 +25,6 @@ from .utils import (
     encoder_of_samples,
     gaussian_heatmaps,
     gaussian_radius,
-    heatmap_argmax,
     matching_blur,
     nearest_cell,
     reaches_map,
@@ -222,15 +222,29 @@ class SRHeatmap(MSRAHeatmap):
         keypoints, scores = self.decode_tensor(heatmaps[None])
         return keypoints.numpy(), scores.numpy()
 
+    @property
+    def refine_reach(self) -> int:
+        """Cells on each side of a peak that its refinement reads."""
+        return dict(
+            none=0,
+            shift=1,
+            parabola=self.parabola_step,
+            dark=len(self.blur_kernel) // 2 + 2)[self.refine]
+
+    @property
+    def parabola_step(self) -> int:
+        """Cells between the samples of ``'parabola'``."""
+        return max(round(self.sigma), 1)
+
     def batch_decode(
-            self, batch_encoded: Tensor
+        self, batch_encoded: Union[Tensor, Peaks]
     ) -> Tuple[List[np.ndarray], List[np.ndarray]]:
         """Decode the keypoints of a batch on the heatmaps' device.
 
         Only three numbers per keypoint are copied to the host.
 
         Args:
-            batch_encoded: Heatmaps in shape (B, K, H, W).
+            batch_encoded: Heatmaps in shape (B, K, H, W), or their peaks.
 
         Returns:
             B arrays of keypoints in shape (1, K, 2), in input px, and B
@@ -238,14 +252,16 @@ class SRHeatmap(MSRAHeatmap):
         """
         keypoints, scores = self.decode_tensor(batch_encoded)
         packed = torch.cat([keypoints, scores[..., None]], dim=-1)
-        packed = packed[:, None].cpu().numpy()
+        packed = packed.detach()[:, None].cpu().numpy()
         return list(packed[..., :2]), list(packed[..., 2])
 
-    def decode_tensor(self, heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
+    def decode_tensor(
+            self, heatmaps: Union[Tensor, Peaks]) -> Tuple[Tensor, Tensor]:
         """Decode a batch and leave the result on the heatmaps' device.
 
         Args:
-            heatmaps: Heatmaps in shape (B, K, H, W).
+            heatmaps: Heatmaps in shape (B, K, H, W), or their peaks, with
+                patches that extend :attr:`refine_reach` cells from the peak.
 
         Returns:
             Keypoints in shape (B, K, 2), in input px, and scores in shape
@@ -253,18 +269,20 @@ class SRHeatmap(MSRAHeatmap):
             contains NaN, its keypoint is (-1, -1) in heatmap cells and its
             score is at most 0.
         """
-        if heatmaps.ndim != 4:
-            raise ValueError(
-                f'{type(self).__name__}: expected heatmaps in shape '
-                f'(B, K, H, W), got {tuple(heatmaps.shape)}')
-        # Copy channels-last heatmaps once, not in each step.
-        heatmaps = heatmaps.detach().contiguous()
-        keypoints, scores = heatmap_argmax(heatmaps)
+        peaks = heatmaps
+        if isinstance(heatmaps, Tensor):
+            if heatmaps.ndim != 4:
+                raise ValueError(
+                    f'{type(self).__name__}: expected heatmaps in shape '
+                    f'(B, K, H, W), got {tuple(heatmaps.shape)}')
+            # Copy channels-last heatmaps once, not in each step.
+            peaks = Peaks.of_heatmaps(heatmaps.detach().contiguous())
+        keypoints = peaks.cells
         if self.refine == 'shift':
-            keypoints = refine_shift(keypoints, heatmaps)
+            keypoints = refine_shift(peaks)
         elif self.refine == 'dark':
-            keypoints = refine_dark(keypoints, heatmaps, self.blur_kernel)
+            keypoints = refine_dark(peaks, self.blur_kernel)
         elif self.refine == 'parabola':
-            step = max(round(self.sigma), 1)
-            keypoints = refine_parabola(keypoints, heatmaps, step)
-        return keypoints * keypoints.new_tensor(self.decode_scale), scores
+            keypoints = refine_parabola(peaks, self.parabola_step)
+        scale = keypoints.new_tensor(self.decode_scale)
+        return keypoints * scale, peaks.scores

@@ -3,7 +3,7 @@ import pytest
 import torch
 from mmpose.registry import KEYPOINT_CODECS
 
-from srpose_mm.codecs.utils import heatmap_argmax, refine_parabola
+from srpose_mm.codecs.utils import Peaks, refine_parabola
 
 SIZES = [((192, 256), (192, 256), 8), ((192, 256), (48, 64), 2),
          ((100, 60), (75, 30), 3)]
@@ -51,8 +51,7 @@ def test_parabola_is_exact_on_unbiased_targets(input_size, heatmap_size, sigma,
 def test_parabola_of_any_dtype(dtype, bound):
     centres = torch.rand(20, 2) * 60 + 16
     heatmaps = gaussians(centres).to(dtype)
-    peaks, _ = heatmap_argmax(heatmaps)
-    refined = refine_parabola(peaks, heatmaps, 8)
+    refined = refine_parabola(Peaks.of_heatmaps(heatmaps), 8)
     assert refined.dtype == torch.float32
     # The argmax of coarse floats is one of many equal cells.
     assert (refined - centres).norm(dim=-1).mean() < bound
@@ -62,12 +61,12 @@ def test_a_step_of_sigma_is_robust_to_noise():
     centres = torch.rand(300, 2) * 40 + 28
     heatmaps = gaussians(centres)
     heatmaps = heatmaps + 0.02 * torch.randn_like(heatmaps)
-    peaks, _ = heatmap_argmax(heatmaps)
+    peaks = Peaks.of_heatmaps(heatmaps)
     errors = {
-        step: (refine_parabola(peaks, heatmaps, step) - centres).norm(dim=-1)
+        step: (refine_parabola(peaks, step) - centres).norm(dim=-1)
         .mean() for step in (1, 4, 8, 12)
     }
-    unrefined = (peaks - centres).norm(dim=-1).mean()
+    unrefined = (peaks.cells - centres).norm(dim=-1).mean()
     assert min(errors, key=errors.get) == 8
     assert errors[8] < 0.3 * unrefined
 
@@ -78,11 +77,12 @@ def test_parabola_stays_where_it_has_no_peak_to_fit():
     flat[0, 2, 10, 10] = 1
     flat[0, 2, 10, 8], flat[0, 2, 8, 10] = 0, -1  # samples without a log
     flat[0, 3, 0, 19] = 1  # in the corner: no neighbours to one side
-    peaks, scores = heatmap_argmax(flat)
+    peaks = Peaks.of_heatmaps(flat)
     torch.testing.assert_close(
-        peaks, torch.tensor([[[0, 0], [-1, -1], [10, 10], [19, 0.]]]))
-    torch.testing.assert_close(scores, torch.tensor([[0.5, -1, 1, 1]]))
-    assert torch.equal(refine_parabola(peaks, flat, 2), peaks)
+        peaks.cells,
+        torch.tensor([[[0, 0], [-1, -1], [10, 10], [19, 0.]]]))
+    torch.testing.assert_close(peaks.scores, torch.tensor([[0.5, -1, 1, 1]]))
+    assert torch.equal(refine_parabola(peaks, 2), peaks.cells)
 
 
 def test_parabola_moves_by_at_most_a_step():
@@ -90,7 +90,8 @@ def test_parabola_moves_by_at_most_a_step():
     heatmaps[0, 0, 4] = torch.linspace(0.5, 0.9, 9)
     heatmaps[0, 0, 4, 4] = 0.7001
     peak = torch.tensor([[[4, 4.]]])
-    assert (refine_parabola(peak, heatmaps, 2) - peak).abs().max() <= 2
+    refined = refine_parabola(Peaks(peak, torch.ones(1, 1), heatmaps), 2)
+    assert (refined - peak).abs().max() <= 2
 
 
 @pytest.mark.parametrize('use_udp', [False, True])

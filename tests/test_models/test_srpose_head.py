@@ -68,7 +68,8 @@ def test_inference_computes_the_last_block_only():
     head = build().eval()
     calls = []
     for i, block in enumerate(head.sr_blocks):
-        block.register_forward_hook(lambda *_, i=i: calls.append(i))
+        block.keypoint_encoder.register_forward_hook(
+            lambda *_, i=i: calls.append(i))
     head.predict(neck_outputs(), data_samples(CODEC), {})
     assert calls == [3]
     head.loss(neck_outputs(), data_samples(CODEC))

@@ -23,7 +23,7 @@ from .geometry import (
     usable_keypoints,
 )
 from .grouping import group_by_tags, strongest_of_nearest
-from .peaks import heatmap_argmax, tags_of_cells, top_candidates
+from .peaks import Peaks, heatmap_argmax, tags_of_cells, top_candidates
 from .refinement import (
     REFINEMENTS,
     log_blurred,
@@ -34,12 +34,12 @@ from .refinement import (
 )
 
 __all__ = [
-    'DenseHeatmaps', 'REFINEMENTS', 'SeparableHeatmaps', 'TARGETS',
-    'cell_size', 'cell_spacing', 'check_choice', 'check_odd', 'check_positive',
-    'check_size', 'codec_settings', 'encoder_of_samples', 'gaussian_heatmaps',
-    'gaussian_radius', 'group_by_tags', 'heatmap_argmax', 'instance_heatmaps',
-    'log_blurred', 'matching_blur', 'nearest_cell', 'reaches_map',
-    'refine_dark', 'refine_dark_udp', 'refine_parabola', 'refine_shift',
-    'strongest_of_nearest', 'tags_of_cells', 'top_candidates',
-    'usable_keypoints'
+    'DenseHeatmaps', 'Peaks', 'REFINEMENTS', 'SeparableHeatmaps',
+    'TARGETS', 'cell_size', 'cell_spacing', 'check_choice', 'check_odd',
+    'check_positive', 'check_size', 'codec_settings', 'encoder_of_samples',
+    'gaussian_heatmaps', 'gaussian_radius', 'group_by_tags',
+    'heatmap_argmax', 'instance_heatmaps', 'log_blurred', 'matching_blur',
+    'nearest_cell', 'reaches_map', 'refine_dark', 'refine_dark_udp',
+    'refine_parabola', 'refine_shift', 'strongest_of_nearest',
+    'tags_of_cells', 'top_candidates', 'usable_keypoints'
 ]

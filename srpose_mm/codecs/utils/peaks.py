@@ -3,7 +3,8 @@
 Letters: B batch, K keypoints, H and W the rows and columns of a heatmap, L
 numbers in a tag, M candidates of each keypoint.
 """
-from typing import Tuple
+from dataclasses import dataclass
+from typing import Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +12,85 @@ from torch import Tensor
 
 # Cells of a segment, a run of cells in a heatmap, row after row.
 SEGMENT = 64
+
+
+@dataclass
+class Peaks:
+    """Peaks of heatmaps, with the parts of the heatmaps around them.
+
+    Args:
+        cells: Coordinates (x, y) of the peaks in shape (B, K, ..., 2),
+            float32, in heatmap cells; (-1, -1) without a peak.
+        scores: Values of the peaks in shape (B, K, ...), float32.
+        patches: A part of each heatmap in shape (B, K, P, Q), or the
+            heatmaps. Cells of a part outside the heatmap have no meaning.
+        corners: Coordinates of each patch's first cell in shape (B, K, 2),
+            int64; ``None`` means that the patches are the heatmaps.
+        map_hw: (H, W) of the heatmaps; needed for patches.
+    """
+
+    cells: Tensor
+    scores: Tensor
+    patches: Tensor
+    corners: Optional[Tensor] = None
+    map_hw: Optional[Tuple[int, int]] = None
+
+    def __post_init__(self) -> None:
+        if self.corners is None:
+            self.map_hw = tuple(self.patches.shape[-2:])
+
+    @property
+    def patch_cells(self) -> Tensor:
+        """Coordinates of the peaks in their patches."""
+        if self.corners is None:
+            return self.cells
+        shape = self.corners.shape
+        corners = self.corners.view(
+            *shape[:2], *[1] * (self.cells.ndim - 3), 2)
+        return self.cells - corners
+
+    @classmethod
+    def of_heatmaps(cls, heatmaps: Tensor) -> 'Peaks':
+        """Return the highest cell of each heatmap (B, K, H, W)."""
+        return cls(*heatmap_argmax(heatmaps), heatmaps)
+
+    @classmethod
+    def of_windows(cls, windows: Tensor, corners: Tensor,
+                   map_hw: Tuple[int, int]) -> 'Peaks':
+        """Return the highest cell among some windows of each heatmap.
+
+        Args:
+            windows: Square windows in shape (B, K, M, n, n).
+            corners: Coordinates of their first cells in shape (B, K, M, 2).
+            map_hw: (H, W) of the heatmaps.
+
+        Returns:
+            Peaks like those of :meth:`of_heatmaps`; the patches are the
+            windows of the peaks.
+        """
+        size = windows.shape[-1]
+        steps = torch.arange(size, device=windows.device)
+        limits = torch.tensor([*map_hw[::-1]], device=windows.device)
+        places = corners[..., None, :] + steps[:, None]
+        x, y = ((places >= 0) & (places < limits)).unbind(-1)
+        inside = y[..., :, None] & x[..., None, :]
+        values = windows.masked_fill(~inside, -torch.inf).flatten(2).float()
+        scores, index = values.max(dim=-1)
+        scores = scores.masked_fill(scores.isnan(), 0)
+        window = torch.div(index, size**2, rounding_mode='floor')
+        corners = _pick(corners, window)
+        index = index - window * size**2
+        row = torch.div(index, size, rounding_mode='floor')
+        cells = corners + torch.stack([index - row * size, row], dim=-1)
+        cells = cells.float().masked_fill((scores <= 0)[..., None], -1)
+        return cls(cells, scores, _pick(windows, window), corners, map_hw)
+
+
+def _pick(values: Tensor, index: Tensor) -> Tensor:
+    """Return the value (B, K, ...) at an index (B, K) of (B, K, M, ...)."""
+    shape = values.shape[3:]
+    index = index.view(*index.shape, 1, *[1] * len(shape))
+    return values.gather(2, index.expand(-1, -1, -1, *shape))[:, :, 0]
 
 
 def heatmap_argmax(heatmaps: Tensor) -> Tuple[Tensor, Tensor]:

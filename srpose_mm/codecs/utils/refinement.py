@@ -8,41 +8,41 @@ Gaussian further off than no refinement. All functions but :func:`log_blurred`
 and :func:`refine_dark_udp` can be exported to ONNX.
 """
 from contextlib import nullcontext
-from typing import ContextManager, Sequence
+from typing import ContextManager, Sequence, Tuple
 
 import cv2
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .peaks import Peaks
+
 # The values of the argument ``refine`` of a codec.
 REFINEMENTS = ('none', 'shift', 'dark', 'parabola')
 
 
-def refine_shift(keypoints: Tensor, heatmaps: Tensor) -> Tensor:
+def refine_shift(peaks: Peaks) -> Tensor:
     """Move each peak a quarter of a cell towards its higher neighbour.
 
     Args:
-        keypoints: Peaks in shape (B, K, ..., 2), whole cells.
-        heatmaps: Heatmaps in shape (B, K, H, W).
+        peaks: Peaks with cells in shape (B, K, ..., 2).
 
     Returns:
-        Refined peaks in the same shape. As in MMPose, a peak does not move
-        along an axis in the first two cells and the last one.
+        Refined coordinates in the same shape. As in MMPose, a peak does not
+        move along an axis in the first two cells and the last one.
     """
-    height, width = heatmaps.shape[-2:]
-    x, y = keypoints.unbind(-1)
-    window = gather_windows(heatmaps, keypoints, radius=1)
+    height, width = peaks.map_hw
+    x, y = peaks.cells.unbind(-1)
+    window = gather_windows(peaks.patches, peaks.patch_cells, radius=1)
     dx = torch.sign(window[..., 1, 2] - window[..., 1, 0])
     dy = torch.sign(window[..., 2, 1] - window[..., 0, 1])
     move_x = (x > 1) & (x < width - 1) & (y > 0) & (y < height)
     move_y = (y > 1) & (y < height - 1) & (x > 0) & (x < width)
     step = torch.stack([dx * move_x, dy * move_y], dim=-1)
-    return keypoints + 0.25 * step.nan_to_num(0)
+    return peaks.cells + 0.25 * step.nan_to_num(0)
 
 
-def refine_parabola(keypoints: Tensor, heatmaps: Tensor,
-                    step: int) -> Tensor:
+def refine_parabola(peaks: Peaks, step: int) -> Tensor:
     """Move each peak to the top of a parabola, along each axis.
 
     The log of a Gaussian is a parabola: three samples determine its centre. A
@@ -50,22 +50,21 @@ def refine_parabola(keypoints: Tensor, heatmaps: Tensor,
     little, farther samples are too low.
 
     Args:
-        keypoints: Peaks in shape (B, K, 2), whole cells.
-        heatmaps: Heatmaps in shape (B, K, H, W), of any floating dtype.
+        peaks: Peaks with cells in shape (B, K, 2).
         step: Cells between samples; fewer next to the border.
 
     Returns:
-        Refined peaks in shape (B, K, 2), moved by up to a step. A peak does
+        Refined coordinates in shape (B, K, 2), moved by up to a step. A peak does
         not move along an axis if it lies on the border, if a sample is not
         positive or if the samples form no peak.
     """
-    height, width = heatmaps.shape[-2:]
-    flat = heatmaps.flatten(2)
-    last = torch.tensor([width - 1, height - 1], device=heatmaps.device)
-    strides = torch.tensor([1, width], device=heatmaps.device)
-    cells = keypoints.long()
+    height, width = peaks.map_hw
+    flat = peaks.patches.flatten(2)
+    last = torch.tensor([width - 1, height - 1], device=flat.device)
+    strides = torch.tensor([1, peaks.patches.shape[-1]], device=flat.device)
+    cells = peaks.cells.long()
     step = torch.minimum(cells, last - cells).clamp(0, step)
-    index = (cells * strides).sum(-1, keepdim=True)
+    index = (peaks.patch_cells.long() * strides).sum(-1, keepdim=True)
     sides = torch.cat([index, index - step * strides, index + step * strides],
                       dim=-1).clamp(0, flat.shape[-1] - 1)
     samples = flat.gather(2, sides).float().log()
@@ -74,11 +73,10 @@ def refine_parabola(keypoints: Tensor, heatmaps: Tensor,
     offset = 0.5 * step * (before - after) / curvature
     valid = (curvature < 0) & offset.isfinite()
     offset = torch.minimum(offset.abs(), step) * offset.sign()
-    return torch.where(valid, keypoints + offset, keypoints)
+    return torch.where(valid, peaks.cells + offset, peaks.cells)
 
 
-def refine_dark(keypoints: Tensor, heatmaps: Tensor,
-                blur_kernel: Sequence[float]) -> Tensor:
+def refine_dark(peaks: Peaks, blur_kernel: Sequence[float]) -> Tensor:
     """Refine peaks by one Newton step on the log of the blurred heatmap.
 
     Only the 5x5 cells that the step reads are blurred. MMPose also scales each
@@ -86,20 +84,19 @@ def refine_dark(keypoints: Tensor, heatmaps: Tensor,
     on a constant factor.
 
     Args:
-        keypoints: Peaks in shape (B, K, 2), whole cells.
-        heatmaps: Heatmaps in shape (B, K, H, W).
+        peaks: Peaks with cells in shape (B, K, 2).
         blur_kernel: 1-D Gaussian of odd length.
 
     Returns:
-        Refined peaks in shape (B, K, 2), within the heatmap. A peak within
+        Refined coordinates in shape (B, K, 2), within the heatmap. A peak within
         two cells of the border does not move.
 
     Source: Zhang et al., "Distribution-Aware Coordinate Representation for
     Human Pose Estimation" (CVPR 2020), section 3.2; differs in the blur where
     the kernel would leave the heatmap, see :func:`_blur_around`.
     """
-    height, width = heatmaps.shape[-2:]
-    blurred = _blur_around(heatmaps, keypoints, blur_kernel)
+    height, width = peaks.map_hw
+    blurred = _blur_around(peaks, blur_kernel)
     log = blurred.clamp_min(1e-10).log()
 
     dx = 0.5 * (log[..., 2, 3] - log[..., 2, 1])
@@ -109,7 +106,7 @@ def refine_dark(keypoints: Tensor, heatmaps: Tensor,
     dxy = 0.25 * (
         log[..., 3, 3] - log[..., 1, 3] - log[..., 3, 1] + log[..., 1, 1])
 
-    x, y = keypoints.unbind(-1)
+    x, y = peaks.cells.unbind(-1)
     determinant = dxx * dyy - dxy**2
     valid = (x > 1) & (x < width - 2) & (y > 1) & (y < height - 2)
     valid = valid & (determinant != 0)
@@ -117,14 +114,13 @@ def refine_dark(keypoints: Tensor, heatmaps: Tensor,
     offset = torch.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy],
                          dim=-1) / determinant[..., None]
     valid = valid[..., None] & offset.isfinite()
-    last = torch.tensor([width - 1., height - 1.], device=heatmaps.device)
+    last = torch.tensor([width - 1., height - 1.], device=offset.device)
     # The step is of any length if a heatmap is not a Gaussian.
-    refined = torch.minimum(keypoints + offset, last).clamp_min(0)
-    return torch.where(valid, refined, keypoints)
+    refined = torch.minimum(peaks.cells + offset, last).clamp_min(0)
+    return torch.where(valid, refined, peaks.cells)
 
 
-def _blur_around(heatmaps: Tensor, keypoints: Tensor,
-                 blur_kernel: Sequence[float]) -> Tensor:
+def _blur_around(peaks: Peaks, blur_kernel: Sequence[float]) -> Tensor:
     """Blur heatmaps in the 5x5 cells around each peak.
 
     Where the kernel would leave the heatmap, its two ends are cut off, both
@@ -134,35 +130,42 @@ def _blur_around(heatmaps: Tensor, keypoints: Tensor,
     faster than squares.
 
     Args:
-        heatmaps: Heatmaps in shape (B, K, H, W).
-        keypoints: Peaks in shape (B, K, 2), whole cells.
+        peaks: Peaks with cells in shape (B, K, 2).
         blur_kernel: 1-D Gaussian of odd length.
 
     Returns:
         The blurred cells in shape (B, K, 5, 5), float32, up to a factor.
         Those of peaks within two cells of the border mean nothing.
     """
-    height, width = heatmaps.shape[-2:]
-    device, radius = heatmaps.device, len(blur_kernel) // 2
+    height, width = peaks.map_hw
+    patch_height, patch_width = peaks.patches.shape[-2:]
+    device, radius = peaks.patches.device, len(blur_kernel) // 2
     kernel = torch.tensor(blur_kernel, device=device)
     near = torch.arange(-2, 3, device=device)
     reach = torch.arange(-radius - 2, radius + 3, device=device)
-    x, y = keypoints.flatten(0, 1).long()[..., None, None].unbind(1)
 
-    rows = y[..., 0] + reach
+    patch_x, patch_y = _columns(peaks.patch_cells)
+    rows = patch_y[..., 0] + reach
     maps = torch.arange(rows.shape[0], device=device)[:, None]
-    index = rows.clamp(0, height - 1) + maps * height
-    bands = heatmaps.reshape(-1, width).index_select(0, index.flatten())
-    bands = bands.view(*rows.shape, width).float()
+    index = rows.clamp(0, patch_height - 1) + maps * patch_height
+    bands = peaks.patches.reshape(-1, patch_width)
+    bands = bands.index_select(0, index.flatten())
+    bands = bands.view(*rows.shape, patch_width).float()
 
-    columns = torch.arange(width, device=device)
-    steps_x = columns - (x[..., 0] + near)[..., None]
+    x, y = _columns(peaks.cells)
+    columns = torch.arange(patch_width, device=device)
+    steps_x = columns - (patch_x[..., 0] + near)[..., None]
     steps_y = (reach - near[:, None])[None]
     blur_x = _values_at(kernel, steps_x, torch.minimum(x, width - 1 - x) - 2)
     blur_y = _values_at(kernel, steps_y, torch.minimum(y, height - 1 - y) - 2)
     with _without_autocast(device):
         blurred = blur_y @ bands @ blur_x.transpose(1, 2)
-    return blurred.unflatten(0, heatmaps.shape[:2])
+    return blurred.unflatten(0, peaks.patches.shape[:2])
+
+
+def _columns(cells: Tensor) -> Tuple[Tensor, Tensor]:
+    """Return x and y of cells (B, K, 2) in shape (B * K, 1, 1), int64."""
+    return cells.flatten(0, 1).long()[..., None, None].unbind(1)
 
 
 def _values_at(kernel: Tensor, steps: Tensor, reach: Tensor) -> Tensor:

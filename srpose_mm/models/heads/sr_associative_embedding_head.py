@@ -214,7 +214,7 @@ class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
             tags = tags.repeat_interleave(self.num_keypoints, dim=1)
         targets, masks = gather_instances(self, batch_data_samples,
                                           self.num_keypoints)
-        check_heatmap_size(self, heatmaps, targets.shape[-2:])
+        check_heatmap_size(self, heatmaps.shape[-2:], targets.shape[-2:])
         loss_kpt = self.loss_module.keypoint_loss(
             heatmaps, targets, mask=masks)
         loss_pull, loss_push = self.loss_module.tag_loss(tags, [

@@ -83,10 +83,14 @@ class SRHead(BaseSRHead):
             upscale_factor=upscale_factor,
             kernel_size=kernel_size)
 
+    def block_input(self, feats: Tuple[Tensor, ...]) -> Tensor:
+        """Return the input of the SR block, of features (B, C, h, w)."""
+        check_channels(self, feats[-1:], [self.in_channels])
+        return super().forward(feats)
+
     def forward(self, feats: Tuple[Tensor, ...]) -> Tensor:
         """Predict heatmaps (B, K, H, W) of the last features (B, C, h, w)."""
-        check_channels(self, feats[-1:], [self.in_channels])
-        return self.sr_block(super().forward(feats))
+        return self.sr_block(self.block_input(feats))
 
     def loss(self,
              feats: Tuple[Tensor, ...],

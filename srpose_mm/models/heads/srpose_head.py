@@ -112,10 +112,14 @@ class SRPoseHead(BaseSRHead):
         """The block that predicts the finest heatmaps."""
         return self.sr_blocks[-1]
 
+    def block_input(self, feats: Tuple[Tensor, ...]) -> Tensor:
+        """Return the input of the last block, of the neck's outputs."""
+        check_channels(self, feats[1:], self.in_channels)
+        return feats[-1]
+
     def forward(self, feats: Tuple[Tensor, ...]) -> Tensor:
         """Predict the finest heatmaps (B, K, H, W) of the neck's outputs."""
-        check_channels(self, feats[1:], self.in_channels)
-        return self.last_block(feats[-1])
+        return self.last_block(self.block_input(feats))
 
     def drop_training_blocks(self) -> None:
         """Keep the last SR block only, which is all that inference needs."""

@@ -6,10 +6,11 @@ from .checks import (
     check_keypoints,
     check_level_channels,
 )
+from .heatmap_sampler import HeatmapSampler, find_peaks
 from .targets import Targets, gather_instances, gather_targets
 
 __all__ = [
-    'Targets', 'check_channels', 'check_crop', 'check_heatmap_size',
-    'check_keypoints', 'check_level_channels', 'gather_instances',
-    'gather_targets', 'pose_pck_accuracy'
+    'HeatmapSampler', 'Targets', 'check_channels', 'check_crop',
+    'check_heatmap_size', 'check_keypoints', 'check_level_channels',
+    'find_peaks', 'gather_instances', 'gather_targets', 'pose_pck_accuracy'
 ]

@@ -1,5 +1,5 @@
 """Checks of what a neck or head is given; messages name its class."""
-from typing import Any, Sequence, Tuple
+from typing import Any, Sequence
 
 from mmpose.utils.typing import SampleList
 from torch import Tensor, nn
@@ -58,19 +58,19 @@ def check_keypoints(head: nn.Module, source: str, got: int,
             'neck and the data set have to agree')
 
 
-def check_heatmap_size(head: nn.Module, heatmaps: Tensor,
-                       expected_hw: Tuple[int, int]) -> None:
+def check_heatmap_size(head: nn.Module, got_hw: Sequence[int],
+                       expected_hw: Sequence[int]) -> None:
     """Check that predicted heatmaps have the size of the codec's.
 
     Args:
         head: The head, with ``last_block`` and ``factor_argument``.
-        heatmaps: Predicted heatmaps in shape (B, K, H, W).
+        got_hw: (H, W) of the predicted heatmaps.
         expected_hw: (H, W) of the codec's heatmaps.
 
     Raises:
         ValueError: If they differ; names the upscale factor to set.
     """
-    got_hw, expected_hw = tuple(heatmaps.shape[-2:]), tuple(expected_hw)
+    got_hw, expected_hw = tuple(got_hw), tuple(expected_hw)
     if got_hw == expected_hw:
         return
     current = head.last_block.upscale_factor

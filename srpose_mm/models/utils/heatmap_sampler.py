@@ -1,0 +1,198 @@
+"""Heatmaps of an SR block that are evaluated in parts.
+
+Letters: B batch, K keypoints, E channels of the embedding of one keypoint, h
+and w the rows and columns of the features, r heatmap cells for one feature
+cell, H = r * h and W = r * w, M candidates of each keypoint. Coordinates are
+(x, y).
+"""
+from typing import List, Optional, Sequence, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from srpose_mm.codecs.utils import Peaks
+from srpose_mm.models.layers import SRBlock
+
+
+class HeatmapSampler:
+    """Evaluate the heatmaps of an SR block where they are needed.
+
+    The predictor is linear, so the average of the r x r cells of one feature
+    cell is one convolution with averaged kernels. Each keypoint has input
+    channels of its own: as a depthwise convolution it costs 1 / r^2 of the
+    heatmaps. A window of the heatmaps is the predictor on a window of the
+    features. All weights are read at the moment of use.
+
+    Args:
+        block: The block whose heatmaps are evaluated.
+        feats: Features in shape (B, C, h, w).
+        flip_indices: If the features belong to the mirrored image, the
+            keypoint on the other side of each keypoint. The heatmaps are then
+            mirrored back, as ``flip_heatmaps`` of MMPose does.
+        shift: Cells by which mirrored heatmaps move to the right, 0 or 1.
+    """
+
+    def __init__(self,
+                 block: SRBlock,
+                 feats: Tensor,
+                 flip_indices: Optional[Sequence[int]] = None,
+                 shift: int = 0):
+        predictor, r = block.predictor, block.upscale_factor
+        keypoints = predictor.groups
+        self.factor, self.shift = r, shift
+        x = block.keypoint_encoder(feats).unflatten(1, (keypoints, -1))
+        weight = predictor.weight.unflatten(0, (keypoints, r, r))
+        bias = predictor.bias.unflatten(0, (keypoints, r, r))
+        if flip_indices is not None:
+            # The mirrored heatmap is that of mirrored features and kernels.
+            x = x[:, flip_indices].flip(-1)
+            weight = weight[flip_indices].flip(2, -1)
+            bias = bias[flip_indices].flip(2)
+        self.embedding = x.contiguous()  # (B, K, E, h, w)
+        self.weight, self.bias = weight, bias
+
+    @property
+    def feat_hw(self) -> Tuple[int, int]:
+        """Rows and columns of the features."""
+        return tuple(self.embedding.shape[-2:])
+
+    def pooled(self) -> Tensor:
+        """Return the average of each feature cell in shape (B, K, h, w).
+
+        The shift of mirrored heatmaps, one cell of r, is left out.
+        """
+        keypoints, channels = self.embedding.shape[1:3]
+        weight = self.weight.mean(dim=(1, 2)).flatten(0, 1)[:, None]
+        pooled = F.conv2d(
+            self.embedding.flatten(1, 2),
+            weight,
+            padding=weight.shape[-1] // 2,
+            groups=keypoints * channels)
+        pooled = pooled.unflatten(1, (keypoints, channels)).sum(dim=2)
+        return pooled + self.bias.mean(dim=(1, 2))[:, None, None]
+
+    def windows(self, cells: Tensor, radius: int) -> Tensor:
+        """Return the heatmaps around some feature cells.
+
+        Args:
+            cells: Feature cells in shape (B, K, M, 2), int64.
+            radius: Feature cells on each side of the middle one.
+
+        Returns:
+            Windows in shape (B, K, M, n, n) with n = r * (2 * radius + 1).
+            Their cells outside the heatmap have no meaning.
+        """
+        r, size = self.factor, self.weight.shape[-1]
+        batch, keypoints, count = cells.shape[:3]
+        # A shifted window begins in the feature cell to the left.
+        x = self._gather(cells, radius + size // 2, extra_left=self.shift)
+        x = x.permute(0, 3, 1, 2, 4, 5).flatten(2, 3).flatten(0, 1)
+        y = F.conv2d(
+            x,
+            self.weight.flatten(0, 2),
+            self.bias.flatten(),
+            groups=keypoints)
+        rows, columns = y.shape[-2:]
+        y = y.view(batch, count, keypoints, r, r, rows, columns)
+        y = y.permute(0, 2, 1, 5, 3, 6, 4).reshape(
+            batch, keypoints, count, r * rows, r * columns)
+        return self._shift_columns(y, cells, radius) if self.shift else y
+
+    def _gather(self, cells: Tensor, radius: int, extra_left: int) -> Tensor:
+        """Copy windows of the embedding, (B, K, E, M, rows, columns).
+
+        Outside the features the windows are zero, as the padding is.
+        """
+        height, width = self.feat_hw
+        steps = torch.arange(
+            -radius - extra_left, radius + 1, device=cells.device)
+        columns = cells[..., 0, None] + steps
+        rows = cells[..., 1, None] + steps[extra_left:]
+        inside = ((rows >= 0) & (rows < height))[..., :, None] & (
+            (columns >= 0) & (columns < width))[..., None, :]
+        index = (rows.clamp(0, height - 1)[..., :, None] * width +
+                 columns.clamp(0, width - 1)[..., None, :])
+        channels = self.embedding.shape[2]
+        flat = index.flatten(2)[:, :, None].expand(-1, -1, channels, -1)
+        x = self.embedding.flatten(3).gather(3, flat)
+        x = x.unflatten(3, index.shape[2:])
+        return x.masked_fill(~inside[:, :, None], 0)
+
+    def _shift_columns(self, windows: Tensor, cells: Tensor,
+                       radius: int) -> Tensor:
+        """Return each window one column to the left; column 0 stays."""
+        r = self.factor
+        length = r * (2 * radius + 1)
+        columns = torch.arange(length, device=cells.device)
+        first = (cells[..., 0] - radius) * r
+        # The window has r more columns on its left.
+        step = (first[..., None] + columns != 0).long() * self.shift
+        index = columns + r - step
+        return windows.gather(
+            -1, index[..., None, :].expand(*windows.shape[:-1], length))
+
+
+def find_peaks(samplers: List[HeatmapSampler], reach: int,
+               count: int = 2) -> Peaks:
+    """Return the highest cell of each heatmap without computing the heatmaps.
+
+    The highest local maxima of the average-pooled heatmap are the candidates.
+    The heatmaps are evaluated in the 3x3 feature cells around each, and the
+    highest of these cells is the peak.
+
+    Args:
+        samplers: Samplers whose heatmaps are averaged, of one image or of an
+            image and its mirror image.
+        reach: Cells around a peak that its refinement reads.
+        count: Number of candidates.
+
+    Returns:
+        The peaks, with the patch of the heatmaps that the refinement reads.
+
+    Source: none; the same cell as the argmax of the full heatmaps, except
+    where another local maximum of the heatmap is about as high.
+    """
+    factor, feat_hw = samplers[0].factor, samplers[0].feat_hw
+    map_hw = (feat_hw[0] * factor, feat_hw[1] * factor)
+    pooled = _mean([sampler.pooled() for sampler in samplers])
+    cells = _local_maxima(pooled, count)
+    windows = _mean([sampler.windows(cells, 1) for sampler in samplers])
+    # A heatmap with NaN has no peak, wherever its windows lie.
+    corrupt = pooled.flatten(2).amax(dim=-1).isnan()
+    windows = windows.masked_fill(corrupt[..., None, None, None], torch.nan)
+    peaks = Peaks.of_windows(windows, (cells - 1) * factor, map_hw)
+    radius = -(-reach // factor)
+    if radius:
+        middle = torch.div(
+            peaks.cells.clamp_min(0).long(), factor, rounding_mode='floor')
+        patches = _mean([
+            sampler.windows(middle[:, :, None], radius)[:, :, 0]
+            for sampler in samplers
+        ])
+        peaks = Peaks(peaks.cells, peaks.scores, patches,
+                      (middle - radius) * factor, map_hw)
+    return peaks
+
+
+def _mean(tensors: List[Tensor]) -> Tensor:
+    """Return the mean of one or two tensors, in MMPose's order."""
+    if len(tensors) == 1:
+        return tensors[0]
+    return sum(tensors) * (1 / len(tensors))
+
+
+def _local_maxima(maps: Tensor, count: int) -> Tensor:
+    """Return the highest local maxima of maps (B, K, h, w).
+
+    Returns:
+        Cells (x, y) in shape (B, K, M, 2), int64. A map with fewer local
+        maxima returns other cells in their place.
+    """
+    width = maps.shape[-1]
+    highest = F.max_pool2d(maps, 3, stride=1, padding=1)
+    lowest = torch.finfo(maps.dtype).min
+    values = torch.where(maps == highest, maps, lowest).flatten(2)
+    index = values.topk(min(count, values.shape[-1])).indices
+    rows = torch.div(index, width, rounding_mode='floor')
+    return torch.stack([index - rows * width, rows], dim=-1)
