@@ -40,9 +40,12 @@ def check_coco_file(source: DataSource, report: DatasetReport) -> Content:
     entries, annotations, categories = parts = [
         content.get(key, []) for key in ('images', 'annotations', 'categories')
     ]
-    if not all(map(is_list_of_dicts, parts)):
-        raise UnreadableFileError('expected images, annotations and '
-                                  'categories to be lists of dicts', path)
+    if not all(map(is_list_of_dicts, parts)) or any(
+            category.get('id', []).__hash__ is None
+            for category in categories):
+        raise UnreadableFileError(
+            'expected images, annotations and categories to be lists of '
+            'dicts, and an id in each category', path)
     if not (source.converter or source.own_parser):
         check_keypoint_names(source, categories, report)
     if source.coco_metrics():
@@ -87,20 +90,21 @@ def _read_images(
         key, name, width, height = map(
             entry.get, ('id', 'file_name', 'width', 'height'))
         label = f'{entry.get("id", f"at {position}")} {name}'
-        if key in images:
-            report.add('duplicate_id', WRONG,
-                       f'also the id of {records[key]["file_name"]}', label)
-        file = str(Path(source.dataset.data_prefix['img']) / str(name))
-        records[repr(key) if key.__hash__ is None else key] = dict(
-            entry, img_id=key, img_path=file)
         if not (type(key) is int and isinstance(name, str)
                 and is_number(width) and is_number(height)):
             report.add(
                 'image_record', STOPS, 'expected an integer id, a file_name, '
                 'and width and height in px, got '
                 f'{key!r}, {name!r}, {width!r}, {height!r}', label)
+            if key.__hash__ is not None:
+                records[key] = entry
             continue
+        if key in images:
+            report.add('duplicate_id', WRONG,
+                       f'also the id of {records[key]["file_name"]}', label)
+        file = str(Path(source.dataset.data_prefix['img']) / name)
         images[key] = ImageFile(file, label, (width, height))
+        records[key] = dict(entry, img_id=key, img_path=file)
         if not (0 < width < math.inf and 0 < height < math.inf):
             report.add('image_record', KEPT if source.bottom_up else SKIPPED,
                        f'the size is {width}x{height} px', label)

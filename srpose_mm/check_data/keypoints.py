@@ -12,29 +12,35 @@ Fault = Tuple[str, str, str]
 # Annotations may count from 0 or 1, and to the last pixel or its far edge.
 MARGIN = 1
 ABBREVIATIONS = dict(l='left', r='right', f='front', b='back')
+MIRROR = dict(left='right', right='left')
 
 
 def check_metainfo(source: DataSource, labelled: np.ndarray,
                    report: DatasetReport) -> None:
     """Check the swaps, sigmas and joint weights of the metainfo.
 
-    Args:
-        source: The data set.
-        labelled: Bool in shape (K, ); False for keypoints without any label,
-            whose swap has no effect.
-        report: Gets the faults.
+    A swap has no effect on keypoints without any label, which ``labelled``,
+    bool in shape (K, ), tells.
     """
-    meta = source.metainfo
-    names, flip = keypoint_names(meta), np.array(meta['flip_indices'])
+    meta, faults = source.metainfo, []
+    names, flip = keypoint_names(meta), meta['flip_indices']
     if len(labelled) != len(names):
-        labelled = np.ones(len(names), dtype=bool)
-    odd = (flip[flip] != np.arange(len(flip))) & (labelled | labelled[flip])
-    if odd.any():
-        report.add('metainfo', WRONG, 'swap must be mutual: ' + shorten([
-            f'{names[index]} swaps with {names[flip[index]]}, '
-            f'{names[flip[index]]} with {names[flip[flip[index]]]}'
-            for index in np.nonzero(odd)[0]
-        ]))
+        labelled = [True] * len(names)
+    words = list(map(_words, names))
+    for index, (name, other) in enumerate(zip(names, flip)):
+        mirrored = [MIRROR.get(word, word) for word in words[index]]
+        if not labelled[index] and not labelled[other]:
+            continue
+        if flip[other] != index:
+            faults.append(f'{name} swaps with {names[other]}, '
+                          f'{names[other]} with {names[flip[other]]}')
+        elif (mirrored != words[index] and mirrored in words
+              and mirrored != words[other]):
+            faults.append(f'{name} swaps with {names[other]}, not with '
+                          f'{names[words.index(mirrored)]}')
+    if faults:
+        report.add('metainfo', WRONG, 'swap must be mutual, left with right: '
+                   + shorten(faults))
     weighted = (source.step('GenerateTarget') or {}).get(
         'use_dataset_keypoint_weights')
     # MMPose leaves sigmas empty where OKS is not used.
@@ -163,9 +169,11 @@ def keypoint_names(metainfo: dict) -> List[str]:
     return [names[index] for index in range(metainfo['num_keypoints'])]
 
 
+def _words(name: str) -> List[str]:
+    return [ABBREVIATIONS.get(word, word)
+            for word in re.findall('[a-z0-9]+', name.lower())]
+
+
 def _agree(name: str, other: str) -> bool:
-    words, others = (
-        {ABBREVIATIONS.get(word, word)
-         for word in re.findall('[a-z0-9]+', text.lower())}
-        for text in (name, other))
+    words, others = set(_words(name)), set(_words(other))
     return words <= others or others <= words

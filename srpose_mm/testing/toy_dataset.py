@@ -61,14 +61,9 @@ def make_toy_dataset(out_dir: Union[str, Path],
         raise ValueError('expected positive num_train, num_val, max_figures '
                          f'and image_size, got {numbers}')
     root, rng = Path(out_dir), np.random.default_rng(seed)
-    info = parse_pose_metainfo(dict(from_file=str(
-        MMPOSE_MIM / f'configs/_base_/datasets/{layout}.py')))
-    category = dict(id=1, name='person',
-                    keypoints=list(info['keypoint_id2name'].values()))
-    contents = {
-        split: dict(images=[], annotations=[], categories=[category])
-        for split in ('train', 'val')
-    }
+    contents = {split: dict(images=[], annotations=[],
+                            categories=[_category(layout)])
+                for split in ('train', 'val')}
     jobs = ['train'] * num_train + ['val'] * num_val
     for number, split in enumerate(progress(jobs, 'drawing'), 1):
         image, figures = draw_scene(rng, image_size, max_figures)
@@ -101,6 +96,13 @@ def crowd_index(annotations: List[dict]) -> float:
         own = inside.pop(number)
         ratios.append(min(sum(inside) / max(own, 1), 1))
     return round(float(np.mean(ratios)), 4) if ratios else 0.
+
+
+def _category(layout: str) -> dict:
+    path = MMPOSE_MIM / f'configs/_base_/datasets/{layout}.py'
+    info = parse_pose_metainfo(dict(from_file=str(path)))
+    return dict(id=1, name='person',
+                keypoints=list(info['keypoint_id2name'].values()))
 
 
 def _add_image(content: dict, image_id: int, image: np.ndarray,

@@ -65,17 +65,22 @@ def metainfo(**swaps):
     return info
 
 
+LEFT = 'left_eye swaps with left_eye, not with right_eye; '
+RIGHT = 'right_eye swaps with right_eye, not with left_eye'
+ONE_SIDED = LEFT + 'right_eye swaps with left_eye, left_eye with left_eye'
+
+
 @pytest.mark.parametrize('swaps, message', [
-    (dict(left_eye=''), 'swap must be mutual: right_eye swaps with left_eye, '
-     'left_eye with left_eye'),
-    (dict(left_eye='left_eye'), 'swap must be mutual: right_eye swaps with '
-     'left_eye, left_eye with left_eye'),
+    (dict(left_eye=''), ONE_SIDED),
+    (dict(left_eye='left_eye'), ONE_SIDED),
+    (dict(left_eye='left_eye', right_eye=''), LEFT + RIGHT),
     (dict(left_eye='right_eye', right_eye='left_ear', left_ear='left_eye'),
-     'swap must be mutual: left_eye swaps with right_eye, right_eye with '
-     'left_ear; right_eye swaps with left_ear, left_ear with left_eye; '
-     'left_ear swaps with left_eye, left_eye with right_eye; and 1 more'),
+     'left_eye swaps with right_eye, right_eye with left_ear; right_eye swaps '
+     'with left_ear, left_ear with left_eye; left_ear swaps with left_eye, '
+     'left_eye with right_eye; and 1 more'),
 ])
 def test_swaps_that_are_not_mutual(swaps, message, tmp_path):
+    message = 'swap must be mutual, left with right: ' + message
     content = valid_content(tmp_path)
     write(tmp_path, content)
     info = metainfo(**swaps)
