@@ -55,6 +55,6 @@ setup(
     # The MMPose stack itself is not listed: pip would follow it to packages
     # that do not build and could replace a working torch. numpy 2 is kept
     # out because the wheels of xtcocotools need numpy 1.
-    install_requires=['numpy>=1.21,<2', 'tabulate'],
+    install_requires=['numpy>=1.21,<2', 'safetensors', 'tabulate'],
     cmdclass={'editable_wheel': EditableWheel},
 )

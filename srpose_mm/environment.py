@@ -13,6 +13,7 @@ REQUIRED = dict(
     mmengine='mmengine',
     mmcv='mmcv',
     mmpose='mmpose',
+    safetensors='safetensors',
     tabulate='tabulate')
 
 
