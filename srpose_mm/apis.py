@@ -14,9 +14,7 @@ from .deploy import (
     fuse_for_inference,
     measure_complexity,
 )
-from .inference.draw_heatmaps import draw_heatmaps
-from .inference.predict import Predicted, predict
-from .inference.visualize import visualize
+from .inference import PredictSummary, draw_heatmaps, predict, visualize
 from .swap import SwapRefused
 from .swap.files import SwapFiles, swap_files
 from .swap.swap_head import swap_head
@@ -24,7 +22,7 @@ from .testing import make_toy_dataset
 
 __all__ = [
     'CheckpointError', 'Complexity', 'ExportMismatch', 'ExportResult',
-    'Predicted', 'SwapFiles', 'SwapRefused', 'check_dataset',
+    'PredictSummary', 'SwapFiles', 'SwapRefused', 'check_dataset',
     'convert_checkpoint', 'draw_heatmaps',
     'export_model', 'fuse_for_inference', 'load_checkpoint', 'load_weights',
     'make_toy_dataset', 'measure_complexity', 'predict', 'run_mmpose_tool',

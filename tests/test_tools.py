@@ -87,7 +87,7 @@ def test_benchmark(tmp_path):
 def test_predict(checkpoint, toy_coco, tmp_path):
     output = run('predict', DEMO, checkpoint, toy_coco / 'val2017',
                  '--out-dir', 'out', cwd=tmp_path)
-    assert '4 images, 4 people, 0 files skipped' in output
+    assert '4 images, 4 instances, 0 files skipped' in output
     for path in (toy_coco / 'val2017').iterdir():
         drawn = cv2.imread(str(tmp_path / 'out' / path.name))
         assert drawn.shape == cv2.imread(str(path)).shape

@@ -1,21 +1,22 @@
-"""Find people's keypoints in images and videos: pictures and JSON files.
+"""Predict keypoints in images and videos; write pictures and JSON files.
 
-The model is any top-down or bottom-up one of this package or MMPose. Without
-a detector a top-down model takes the whole image for one person. Inputs are
-images, videos, or folders, which are searched with what lies below.
+The model is any top-down or bottom-up one of this package or MMPose. If no
+detector is given, a top-down model processes an image as one instance. Inputs
+are images, videos, and folders, which are searched at any depth.
 
 Example:
     mim run srpose_mm predict CONFIG CHECKPOINT images/ clip.mp4 \\
         --out-dir predictions
     mim run srpose_mm predict CONFIG CHECKPOINT images/ \\
         --det-config mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py \\
-        --det-checkpoint DETECTOR.pth
+        --det-checkpoint DETECTOR.pth --det-classes bird
 """
 import argparse
 
 from mmengine.config import DictAction
 
 from srpose_mm.apis import predict
+from srpose_mm.console import one_line_errors
 
 
 def parse_args(argv=None):
@@ -24,18 +25,25 @@ def parse_args(argv=None):
     parser.add_argument(
         'config',
         help='config: a file, PACKAGE::PATH or a name, of srpose_mm or MMPose')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('checkpoint', help='checkpoint: a file or URL')
     parser.add_argument(
         'inputs', nargs='+', metavar='input', help='image, video or folder')
     parser.add_argument('--out-dir', default='predictions')
     parser.add_argument(
-        '--det-config', help='detector of MMDetection that finds the people')
-    parser.add_argument('--det-checkpoint', help='its checkpoint file')
+        '--det-config', help='config of an MMDetection detector')
+    parser.add_argument(
+        '--det-checkpoint', help='checkpoint of the detector: a file or URL')
+    parser.add_argument(
+        '--det-classes',
+        nargs='+',
+        default=['person'],
+        metavar='CLASS',
+        help="the detector's classes that count; default: person")
     parser.add_argument(
         '--bbox-thr',
         type=float,
         default=0.3,
-        help='detected boxes need a score above it')
+        help='detected boxes need a higher score')
     parser.add_argument(
         '--nms-thr',
         type=float,
@@ -47,22 +55,25 @@ def parse_args(argv=None):
         default=0.3,
         help='lowest score of a keypoint that is drawn')
     parser.add_argument(
+        '--batch-size',
+        type=int,
+        default=32,
+        help='number of boxes of an image that are processed at once')
+    parser.add_argument(
         '--no-pictures',
         dest='pictures',
         action='store_false',
         help='write JSON files only')
-    parser.add_argument('--device', help='e.g. cuda:0; default: what is there')
+    parser.add_argument('--device', help='e.g. cuda:0; default: a GPU if any')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction)
     return parser.parse_args(argv)
 
 
 def main(argv=None):
     args = vars(parse_args(argv))
-    try:
-        result = predict(args.pop('config'), args.pop('checkpoint'), **args)
-    except (ImportError, OSError, TypeError, ValueError) as err:
-        raise SystemExit(f'{err}') from err
-    if result.skipped or not result.images:
+    with one_line_errors('predict'):
+        summary = predict(**args)
+    if summary.skipped or not summary.images:
         raise SystemExit(1)
 
 

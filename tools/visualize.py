@@ -8,10 +8,9 @@ Example:
 import argparse
 
 from mmengine.config import DictAction
-from mmengine.logging import MMLogger
 
 from srpose_mm.apis import visualize
-from srpose_mm.configs import load_config
+from srpose_mm.console import get_logger, one_line_errors
 
 
 def parse_args(argv=None):
@@ -20,14 +19,18 @@ def parse_args(argv=None):
     parser.add_argument(
         'config',
         help='config: a file, PACKAGE::PATH or a name, of srpose_mm or MMPose')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('checkpoint', help='checkpoint: a file or URL')
     parser.add_argument('--out-dir', default='pictures')
-    parser.add_argument('--num-images', type=int, default=8)
+    parser.add_argument(
+        '--num-images',
+        type=int,
+        default=8,
+        help='number of images of the test data set')
     parser.add_argument(
         '--score-thr',
         type=float,
         default=0.5,
-        help='lowest score of a box that is shown')
+        help='lowest score of a box of the test data set')
     parser.add_argument(
         '--kpt-thr',
         type=float,
@@ -37,31 +40,24 @@ def parse_args(argv=None):
         '--keypoints',
         nargs='+',
         metavar='NAME_OR_INDEX',
-        help='draw a row of maps for each of these, or for all;\n'
-        'default: one row, the highest value over the keypoints')
+        help='draw a row of heatmaps for each of these, or for all;\n'
+        'default: one row, the maximum over the keypoints')
     parser.add_argument(
         '--images',
         nargs='+',
         metavar='FILE',
-        help='draw these instead of the test data set; to a top-down\n'
-        'model each is one person')
-    parser.add_argument('--device', help='e.g. cuda:0; default: what is there')
+        help='draw these instead of the test data set; for a top-down\n'
+        'model each is one instance')
+    parser.add_argument('--device', help='e.g. cuda:0; default: a GPU if any')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction)
     return parser.parse_args(argv)
 
 
 def main(argv=None):
     args = parse_args(argv)
-    try:
-        cfg = load_config(args.config)
-        cfg.merge_from_dict(args.cfg_options or {})
-        files = visualize(cfg, args.checkpoint, args.out_dir, args.num_images,
-                          args.score_thr, args.device, args.keypoints,
-                          args.images, args.kpt_thr)
-    except (OSError, TypeError, ValueError) as err:
-        raise SystemExit(f'{err}') from err
-    logger = MMLogger.get_instance('srpose_mm', logger_name='srpose_mm')
-    logger.info(f'{len(files)} pictures in {args.out_dir}')
+    with one_line_errors('visualize'):
+        files = visualize(**vars(args))
+    get_logger().info(f'{len(files)} pictures in {args.out_dir}')
 
 
 if __name__ == '__main__':

@@ -1,0 +1,252 @@
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence, Tuple, Union
+
+import mmcv
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.structures import InstanceData
+from mmpose.models import AssociativeEmbeddingHead, TopdownPoseEstimator
+from mmpose.registry import DATASETS
+from torch import Tensor, nn
+
+from ..configs import ConfigLike, init_scope
+from ..console import progress
+from .files import PathLike, SkippedFile, read_image
+from .inferencer import PoseInferencer, keypoint_names, output_indices
+
+Keypoints = Optional[Sequence[Union[int, str]]]
+
+
+def visualize(config: ConfigLike,
+              checkpoint: PathLike,
+              out_dir: PathLike,
+              num_images: int = 8,
+              score_thr: float = 0.5,
+              device: Optional[str] = None,
+              keypoints: Keypoints = None,
+              images: Optional[Sequence[PathLike]] = None,
+              kpt_thr: float = 0.3,
+              cfg_options: Optional[dict] = None) -> List[Path]:
+    """Draw skeletons and heatmaps of the test data set or of given images.
+
+    Each image gives ``NNN_NAME_skeletons.jpg`` with all its instances and
+    ``NNN_NAME_heatmaps.png``, the figure of :func:`draw_heatmaps` for its
+    first box or, if the model is bottom-up, for the image.
+
+    Args:
+        config: As for :func:`predict`.
+        checkpoint: As for :func:`predict`.
+        out_dir: Folder of the pictures.
+        num_images: Number of images of the data set.
+        score_thr: Lowest score of a box of the data set.
+        device: As for :func:`predict`.
+        keypoints: As for :func:`draw_heatmaps`.
+        images: Files, all of which replace the images of the data set. For a
+            top-down model each is one instance.
+        kpt_thr: Lowest score of a keypoint of a skeleton.
+        cfg_options: As for :func:`predict`.
+
+    Returns:
+        The files written.
+
+    Raises:
+        FileNotFoundError: If a config or checkpoint does not exist.
+        TypeError: If the model predicts no heatmaps.
+        ValueError: If a keypoint is unknown, an image cannot be read, the
+            data set has no box, or the checkpoint is refused.
+    """
+    boxes = {str(path): _image_boxes(path) for path in images or ()}
+    if images is not None and not boxes:
+        raise ValueError('expected images to name a file, got none')
+    inferencer = PoseInferencer(config, checkpoint, device, cfg_options)
+    model = inferencer.model
+    is_bottom_up = isinstance(model.head, AssociativeEmbeddingHead)
+    if not (is_bottom_up or isinstance(model, TopdownPoseEstimator)):
+        raise TypeError(
+            'expected a top-down model or one with associative embedding, got '
+            f'{type(model).__name__} with {type(model.head).__name__}')
+    select_keypoints(['all'] if keypoints is None else keypoints,
+                     keypoint_names(model))
+    if images is None:
+        boxes = _dataset_boxes(model, score_thr, is_bottom_up)
+        boxes = dict(list(boxes.items())[:num_images])
+    files = []
+    for number, path in enumerate(progress(boxes, 'drawing')):
+        box = None if is_bottom_up else boxes[path][0]
+        figure = draw_heatmaps(model, path, box, keypoints)
+        [result] = inferencer(
+            read_image(path, **inferencer.load_options),
+            bboxes=[boxes[path]],
+            kpt_thr=kpt_thr,
+            radius=2,
+            return_vis=True,
+            return_datasamples=True)
+        stem = f'{out_dir}/{number:03d}_{Path(path).stem}'
+        files += [Path(f'{stem}_skeletons.jpg'), Path(f'{stem}_heatmaps.png')]
+        mmcv.imwrite(mmcv.rgb2bgr(result['visualization'][0]), str(files[-2]))
+        figure.savefig(files[-1])
+    return files
+
+
+def draw_heatmaps(model: nn.Module,
+                  path: PathLike,
+                  box: Optional[np.ndarray] = None,
+                  keypoints: Keypoints = None) -> Figure:
+    """Draw a crop, its heatmaps from coarse to fine, and its keypoints.
+
+    Args:
+        model: Model of :func:`mmpose.apis.init_model`, top-down with heatmaps
+            or bottom-up with associative embedding.
+        path: An image.
+        box: Box (4) of an instance, xyxy in image px, for top-down models.
+        keypoints: Names or indices of keypoints, each of which gives a row,
+            or ``['all']``. If it is ``None``, the maximum over all heatmaps
+            and the tags of the first keypoint are drawn.
+
+    Raises:
+        TypeError: If the model predicts no heatmaps.
+        ValueError: If a keypoint is unknown.
+    """
+    names = keypoint_names(model)
+    rows = [None] if keypoints is None else select_keypoints(keypoints, names)
+    image, maps, instances = _predict_maps(model, path, box)
+    # In inches; many rows share a page.
+    height = 3.2 if len(rows) == 1 else 2
+    width = height * image.shape[1] / image.shape[0]
+    size = width * (len(maps) + 2), height * len(rows) + 0.4
+    figure = Figure(size, layout='tight')
+    axes = figure.subplots(len(rows), len(maps) + 2, squeeze=False)
+    for row, keypoint in zip(axes, rows):
+        row[0].imshow(image)
+        for ax, (name, values) in zip(row[1:], maps.items()):
+            if name == 'tags':
+                shown = values[(keypoint or 0) % len(values)]
+            elif keypoint is None:
+                shown = values.amax(dim=0)
+            else:
+                shown = values[keypoint]
+            ax.imshow(shown, 'viridis' if name == 'tags' else 'magma',
+                      interpolation='nearest')
+        row[-1].imshow(image)
+        _draw_keypoints(row, instances, keypoint)
+        if keypoint is not None:
+            label = names[keypoint]
+            if len(instances) == 1:
+                label += f'\n{instances.keypoint_scores[0, keypoint]:.2f}'
+            row[0].text(-0.06, 0.5, label, transform=row[0].transAxes,
+                        rotation=90, ha='right', va='center', fontsize=9)
+    titles = [f'input {image.shape[1]}x{image.shape[0]}']
+    for name, values in maps.items():
+        if name == 'tags' and keypoints is None and len(values) > 1:
+            name += f' of {names[0]}'
+        titles.append(f'{name} {values.shape[2]}x{values.shape[1]}')
+    titles.append('keypoints' if len(instances) == 1 else
+                  f'{len(instances)} instances')
+    for ax, title in zip(axes[0], titles):
+        ax.set_title(title, fontsize=None if len(rows) == 1 else 8)
+    return figure
+
+
+def named_heatmaps(model: nn.Module, inputs: Tensor) -> Dict[str, Tensor]:
+    """Return all heatmaps (B, K, H, W) of images (B, C, h, w), coarse to fine.
+
+    Raises:
+        TypeError: If the model's head predicts no heatmaps.
+    """
+    feats = model.extract_feat(inputs)
+    if hasattr(model.head, 'forward_levels'):
+        maps = model.head.forward_levels(feats)
+        levels = [f'level {level}' for level in range(len(maps) - 2)]
+        return dict(zip(['LR', *levels, 'HR'], maps))
+    heatmaps = model.head(feats)
+    if not isinstance(heatmaps, Tensor) or heatmaps.ndim != 4:
+        raise TypeError('expected a head that predicts heatmaps (B, K, H, W), '
+                        f'got {type(model.head).__name__}')
+    return dict(HR=heatmaps)
+
+
+def select_keypoints(keypoints: Sequence[Union[int, str]],
+                     names: Sequence[str]) -> List[int]:
+    """Return the indices of keypoints from names, indices or ``['all']``."""
+    if list(keypoints) == ['all']:
+        return list(range(len(names)))
+    indices = {str(index): index for index in range(len(names))}
+    indices.update(zip(names, range(len(names))))
+    unknown = [k for k in keypoints if str(k) not in indices]
+    if unknown or not keypoints:
+        raise ValueError(
+            "expected keypoints to be 'all', indices from 0 to "
+            f'{len(names) - 1} or some of {", ".join(names)}; got '
+            f'{unknown or "none"}')
+    return [indices[str(k)] for k in keypoints]
+
+
+def _predict_maps(
+    model: nn.Module, path: PathLike, box: Optional[np.ndarray]
+) -> Tuple[np.ndarray, Dict[str, Tensor], InstanceData]:
+    """Return a crop (h, w, 3) within [0, 1], its maps and its instances."""
+    init_scope(model.cfg)
+    data = dict(model.dataset_meta, img_path=str(path))
+    if box is not None:
+        data.update(bbox=box[None], bbox_score=np.ones(1, np.float32))
+    crop = Compose(model.cfg.test_dataloader.dataset.pipeline)(data)
+    inputs = model.data_preprocessor(pseudo_collate([crop]))['inputs']
+    with torch.no_grad():
+        if isinstance(model.head, AssociativeEmbeddingHead):
+            outputs = model.head(model.extract_feat(inputs))
+            maps = dict(zip(('heatmaps', 'tags'), outputs))
+        else:
+            maps = named_heatmaps(model, inputs)
+            outputs = maps['HR']
+        instances = model.head.decode(outputs)[0]
+    indices = output_indices(model) or slice(None)
+    instances.keypoints = instances.keypoints[:, indices]
+    instances.keypoint_scores = instances.keypoint_scores[:, indices]
+    maps = {name: m[0, indices].float().cpu() for name, m in maps.items()}
+    # A gray input has one channel.
+    image = inputs[0].float().cpu().expand(3, -1, -1).permute(1, 2, 0).numpy()
+    low, high = image.min(), image.max()
+    return (image - low) / max(high - low, 1e-6), maps, instances
+
+
+def _draw_keypoints(row: Sequence[Axes], instances: InstanceData,
+                    keypoint: Optional[int]) -> None:
+    """Draw a keypoint, or all, of each instance on the last picture."""
+    chosen = slice(None) if keypoint is None else [keypoint]
+    for number, points in enumerate(instances.keypoints):
+        color = 'lime' if len(instances) == 1 else f'C{number}'
+        row[-1].scatter(*points[chosen].T, s=12, color=color,
+                        edgecolors='black', linewidths=0.6)
+    # Keypoints outside the input do not shrink it.
+    row[-1].set(xlim=row[0].get_xlim(), ylim=row[0].get_ylim())
+    for ax in row:
+        ax.set_axis_off()
+
+
+def _image_boxes(path: PathLike) -> List[np.ndarray]:
+    """Return the box around an image."""
+    try:
+        height, width = read_image(path).shape[:2]
+    except SkippedFile as err:
+        raise ValueError('expected images to be image files, got '
+                         f'{str(path)!r}: {err}') from err
+    return [np.float32([0, 0, width, height])]
+
+
+def _dataset_boxes(model: nn.Module, score_thr: float,
+                   is_bottom_up: bool) -> Dict[str, List[np.ndarray]]:
+    """Return the boxes of each image of the test data set, by path."""
+    dataset = DATASETS.build(model.cfg.test_dataloader.dataset)
+    boxes = {}
+    for info in map(dataset.get_data_info, range(len(dataset))):
+        if is_bottom_up:
+            boxes[info['img_path']] = []
+        elif info['bbox_score'][0] >= score_thr:
+            boxes.setdefault(info['img_path'], []).append(info['bbox'][0])
+    if not boxes:
+        raise ValueError('the test data set of the config has no box with a '
+                         f'score of {score_thr} or more')
+    return boxes
