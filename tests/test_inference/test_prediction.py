@@ -29,7 +29,7 @@ from ..support.predict_helpers import (
 def test_an_image_is_one_instance(weights, model, tmp_path, log):
     path, out = tmp_path / 'a.png', tmp_path / 'out'
     image = picture(path)
-    summary = predict(DEMO, weights, path, out, device='cpu')
+    summary = predict(DEMO, weights, path, out, kpt_thr=-9., device='cpu')
     assert (summary.images, summary.instances, summary.skipped) == (1, 1, [])
     assert summary.files == [out / 'a.png', out / 'a.png.json']
     [instance] = instances_of(out / 'a.png.json')
