@@ -1,5 +1,4 @@
-"""Kinds of faults, what MMPose does with them, and the report on a data set.
-"""
+"""Kinds of faults, their effects in MMPose, and the report on a data set."""
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 STOPS, SKIPPED, WEIGHTLESS = 'stops', 'skipped', 'weight 0'
@@ -66,6 +65,7 @@ class Fault(NamedTuple):
     annotation: Optional[str] = None
 
     def __str__(self) -> str:
+        """Return the places of the fault and its message."""
         parts = [self.file]
         if self.image is not None:
             parts.append(f'image {self.image}')
