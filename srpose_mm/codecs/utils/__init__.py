@@ -23,7 +23,13 @@ from .geometry import (
     usable_keypoints,
 )
 from .grouping import group_by_tags, strongest_of_nearest
-from .peaks import Peaks, heatmap_argmax, tags_of_cells, top_candidates
+from .peaks import (
+    Peaks,
+    heatmap_argmax,
+    running_maximum,
+    tags_of_cells,
+    top_candidates,
+)
 from .refinement import (
     REFINEMENTS,
     log_blurred,
@@ -40,6 +46,7 @@ __all__ = [
     'gaussian_heatmaps', 'gaussian_radius', 'group_by_tags',
     'heatmap_argmax', 'instance_heatmaps', 'log_blurred', 'matching_blur',
     'nearest_cell', 'reaches_map', 'refine_dark', 'refine_dark_udp',
-    'refine_parabola', 'refine_shift', 'strongest_of_nearest',
-    'tags_of_cells', 'top_candidates', 'usable_keypoints'
+    'refine_parabola', 'refine_shift', 'running_maximum',
+    'strongest_of_nearest', 'tags_of_cells', 'top_candidates',
+    'usable_keypoints'
 ]

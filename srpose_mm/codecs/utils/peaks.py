@@ -197,14 +197,14 @@ def keep_peaks(heatmaps: Tensor, kernel_size: int) -> Tensor:
     for part, out in zip(parts, peaks.split([len(part) for part in parts])):
         highest = F.pad(part, [kernel_size // 2] * 4, value=-torch.inf)
         for dim in (-2, -1):
-            highest = _running_maximum(highest, kernel_size, dim)
+            highest = running_maximum(highest, kernel_size, dim)
         # PyTorch on a CPU compares into floats faster than into bools.
         mask = torch.eq(part, highest, out=torch.empty_like(part))
         torch.mul(part, mask, out=out)
     return peaks.view(heatmaps.shape)
 
 
-def _running_maximum(values: Tensor, size: int, dim: int) -> Tensor:
+def running_maximum(values: Tensor, size: int, dim: int) -> Tensor:
     """Return the maximum of each ``size`` neighbours along ``dim``.
 
     Windows of 1, 2, 4, ... values are joined in log2(size) comparisons.

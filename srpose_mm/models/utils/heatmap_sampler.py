@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from srpose_mm.codecs.utils import Peaks
+from srpose_mm.codecs.utils import Peaks, running_maximum
 from srpose_mm.models.layers import SRBlock
 
 
@@ -41,35 +41,39 @@ class HeatmapSampler:
         predictor, r = block.predictor, block.upscale_factor
         keypoints = predictor.groups
         self.factor, self.shift = r, shift
-        x = block.keypoint_encoder(feats).unflatten(1, (keypoints, -1))
+        x = block.keypoint_encoder(feats)
+        if x.device.type == 'cpu':
+            # Depthwise convolutions are three times as fast in this layout.
+            x = x.contiguous(memory_format=torch.channels_last)
         weight = predictor.weight.unflatten(0, (keypoints, r, r))
         bias = predictor.bias.unflatten(0, (keypoints, r, r))
         if flip_indices is not None:
             # The mirrored heatmap is that of mirrored features and kernels.
-            x = x[:, flip_indices].flip(-1)
+            x = x.unflatten(1, (keypoints, -1))[:, flip_indices]
+            x = x.flatten(1, 2).flip(-1)
             weight = weight[flip_indices].flip(2, -1)
             bias = bias[flip_indices].flip(2)
-        self.embedding = x.contiguous()  # (B, K, E, h, w)
+        self.embeddings = x  # (B, K * E, h, w)
         self.weight, self.bias = weight, bias
 
     @property
     def feat_hw(self) -> Tuple[int, int]:
         """Rows and columns of the features."""
-        return tuple(self.embedding.shape[-2:])
+        return tuple(self.embeddings.shape[-2:])
 
     def pooled(self) -> Tensor:
         """Return the average of each feature cell in shape (B, K, h, w).
 
         The shift of mirrored heatmaps, one cell of r, is left out.
         """
-        keypoints, channels = self.embedding.shape[1:3]
-        weight = self.weight.mean(dim=(1, 2)).flatten(0, 1)[:, None]
+        weight = self.weight.mean(dim=(1, 2))
         pooled = F.conv2d(
-            self.embedding.flatten(1, 2),
-            weight,
+            self.embeddings,
+            weight.flatten(0, 1)[:, None],
             padding=weight.shape[-1] // 2,
-            groups=keypoints * channels)
-        pooled = pooled.unflatten(1, (keypoints, channels)).sum(dim=2)
+            groups=self.embeddings.shape[1])
+        # Adding channels is faster than a sum over a strided dimension.
+        pooled = sum(pooled.unflatten(1, weight.shape[:2]).unbind(2))
         return pooled + self.bias.mean(dim=(1, 2))[:, None, None]
 
     def windows(self, cells: Tensor, radius: int) -> Tensor:
@@ -113,9 +117,10 @@ class HeatmapSampler:
             (columns >= 0) & (columns < width))[..., None, :]
         index = (rows.clamp(0, height - 1)[..., :, None] * width +
                  columns.clamp(0, width - 1)[..., None, :])
-        channels = self.embedding.shape[2]
+        keypoints, channels = self.weight.shape[0], self.weight.shape[3]
         flat = index.flatten(2)[:, :, None].expand(-1, -1, channels, -1)
-        x = self.embedding.flatten(3).gather(3, flat)
+        x = self.embeddings.unflatten(1, (keypoints, channels))
+        x = x.flatten(3).gather(3, flat)
         x = x.unflatten(3, index.shape[2:])
         return x.masked_fill(~inside[:, :, None], 0)
 
@@ -190,9 +195,11 @@ def _local_maxima(maps: Tensor, count: int) -> Tensor:
         maxima returns other cells in their place.
     """
     width = maps.shape[-1]
-    highest = F.max_pool2d(maps, 3, stride=1, padding=1)
-    lowest = torch.finfo(maps.dtype).min
-    values = torch.where(maps == highest, maps, lowest).flatten(2)
+    # On a CPU, faster than max_pool2d.
+    highest = F.pad(maps, [1] * 4, value=-torch.inf)
+    for dim in (-2, -1):
+        highest = running_maximum(highest, 3, dim)
+    values = torch.where(maps == highest, maps, -torch.inf).flatten(2)
     index = values.topk(min(count, values.shape[-1])).indices
     rows = torch.div(index, width, rounding_mode='floor')
     return torch.stack([index - rows * width, rows], dim=-1)
