@@ -54,9 +54,9 @@ def refine_parabola(peaks: Peaks, step: int) -> Tensor:
         step: Cells between samples; fewer next to the border.
 
     Returns:
-        Refined coordinates in shape (B, K, 2), moved by up to a step. A peak does
-        not move along an axis if it lies on the border, if a sample is not
-        positive or if the samples form no peak.
+        Refined coordinates in shape (B, K, 2), moved by up to a step. A peak
+        does not move along an axis if it lies on the border, if a sample is
+        not positive or if the samples form no peak.
     """
     height, width = peaks.map_hw
     flat = peaks.patches.flatten(2)
@@ -88,8 +88,8 @@ def refine_dark(peaks: Peaks, blur_kernel: Sequence[float]) -> Tensor:
         blur_kernel: 1-D Gaussian of odd length.
 
     Returns:
-        Refined coordinates in shape (B, K, 2), within the heatmap. A peak within
-        two cells of the border does not move.
+        Refined coordinates in shape (B, K, 2), within the heatmap. A peak
+        within two cells of the border does not move.
 
     Source: Zhang et al., "Distribution-Aware Coordinate Representation for
     Human Pose Estimation" (CVPR 2020), section 3.2; differs in the blur where
