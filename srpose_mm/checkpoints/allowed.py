@@ -5,7 +5,6 @@ contents. ``ALLOWED`` holds the names in checkpoints of PyTorch and MMEngine;
 any other name is refused. NumPy's functions are replaced by ones that accept
 plain numbers and text, because a forged data type would make pointers.
 """
-import ast
 import pickle
 import re
 import tarfile
@@ -161,22 +160,3 @@ def load_allowed(stream: BinaryIO, map_location: Any = 'cpu') -> Any:
         map_location=map_location,
         pickle_module=module,
         weights_only=False)
-
-
-PLAIN_NODES = (ast.Module, ast.Assign, ast.Name, ast.Store, ast.Load,
-               ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.keyword,
-               ast.UnaryOp, ast.USub)
-
-
-def is_plain_config(text: Any) -> bool:
-    """Return True if the text of a config assigns plain values only."""
-    # MMEngine replaces {{variables}} and reads _base_ before it runs the text.
-    if not isinstance(text, str) or '{{' in text or '_base_' in text:
-        return False
-    try:
-        nodes = list(ast.walk(ast.parse(text)))
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return False
-    return all(
-        getattr(node.func, 'id', '') == 'dict' if isinstance(node, ast.Call)
-        else isinstance(node, PLAIN_NODES) for node in nodes)

@@ -16,7 +16,7 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.logging import print_log
 from safetensors.torch import load_file
 
-from .allowed import Refused, is_plain_config, load_allowed
+from .allowed import Refused, load_allowed
 from .files import atomic_write
 
 Location = Union[str, Path]
@@ -70,21 +70,19 @@ def load_checkpoint(location: Location, map_location: Any = 'cpu') -> Any:
 
 
 def load_from_srpose_mm(filename: str, map_location: Any = None) -> Any:
-    """Read a checkpoint for MMEngine, without config texts that run code.
+    """Read a checkpoint for MMEngine, without the texts of configs in it.
 
-    MMEngine executes ``meta['config']`` when it resumes, and the other texts
-    for an inferencer without a config.
+    MMEngine executes them: ``meta['config']`` when it resumes, and ``cfg`` for
+    an inferencer that is given weights only.
     """
     contents = load_checkpoint(filename, map_location or 'cpu')
     parts = contents if isinstance(contents, dict) else {}
     hub = parts.get('message_hub')
     for part in (parts.get('meta'),
                  hub.get('runtime_info') if isinstance(hub, dict) else None):
-        for key in ('config', 'cfg') if isinstance(part, dict) else ():
-            if key in part and not is_plain_config(part[key]):
-                del part[key]
-                print_log(f'{filename}: left out {key!r}, a config text that '
-                          'could run code', 'current')
+        if isinstance(part, dict):
+            part.pop('config', None)
+            part.pop('cfg', None)
     return contents
 
 

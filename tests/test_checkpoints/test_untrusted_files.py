@@ -29,9 +29,9 @@ from ..support.training import UNFORMATTED, build
 from ..support.training import config as training
 
 STOCK = 'td-hm_res50_8xb64-210e_coco-256x192'
-REFUSED = (r'expected a checkpoint of tensors and plain values, got (one with'
-           r' .*, which could run code|a corrupt or hostile one \(.*\)); get it'
-           ' from a source you trust')
+REFUSED = ('expected a checkpoint of tensors and plain values, got (one with '
+           r'.*, which could run code|a corrupt or hostile one \(.*\)); get '
+           'it from a source you trust')
 
 
 @pytest.fixture(autouse=True)
