@@ -1,0 +1,264 @@
+"""Build mmcv and xtcocotools for the running Python, and install them.
+
+Run by ``make setup``, with the Python of the environment; of use in any
+environment that has torch, numpy and requirements/build.txt. The wheels are
+kept in ~/.cache/srpose_mm, or below XDG_CACHE_HOME, for the next environment.
+
+Example:
+    python scripts/build_wheels.py
+"""
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from importlib import metadata, util
+from pathlib import Path
+
+from environment import explain, index_settings, pip_environment, say
+
+MMCV = '2.1.0'
+XTCOCOTOOLS = '1.14.3'
+MMCV_SETTINGS = {'MMCV_WITH_OPS': '1', 'CFLAGS': '-g0 -O1 -w -DNDEBUG'}
+
+# A build backend that knows the name and version of a source archive and runs
+# nothing of it: pip reads both before it hands over the archive, and neither
+# archive's setup.py runs on Python 3.13.
+BACKEND = '''
+from pathlib import Path
+
+class __legacy__:
+
+    def get_requires_for_build_wheel(config_settings=None):
+        return []
+
+    def prepare_metadata_for_build_wheel(folder, config_settings=None):
+        info = Path(folder, 'archive.dist-info')
+        info.mkdir()
+        Path(info, 'METADATA').write_bytes(Path('PKG-INFO').read_bytes())
+        return info.name
+'''
+
+# Helpers of mmcv's CPU operators that several sources define differently.
+COLLIDING = ('PreCalc', 'add', 'bilinear_interpolate_gradient')
+
+
+def main(argv=None):
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    ).parse_args(argv)
+    import numpy
+    import torch
+    python = 'py%d%d' % sys.version_info[:2]
+    with_cuda = builds_cuda()
+    install('xtcocotools', XTCOCOTOOLS, 'xtcocotools._mask',
+            f'{python}-numpy{numpy.__version__.split(".")[0]}',
+            build_xtcocotools)
+    install('mmcv', MMCV, 'mmcv.ops',
+            f'{python}-torch{torch.__version__}' + '-cuda' * with_cuda,
+            lambda source, wheels: build_mmcv(source, wheels, with_cuda))
+
+
+def install(name, version, module, tag, build):
+    """Install one package: what works, a wheel of the cache, or a build.
+
+    Args:
+        name: Package.
+        version: Its version.
+        module: Its compiled module.
+        tag: All that a wheel depends on.
+        build: Function of the source folder and the folder for the wheel.
+    """
+    home = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache')
+    cache = home / 'srpose_mm' / f'{tag}-{name}{version}'
+    if not of_another_tag(name, cache) and imports(module):
+        return
+    if next(cache.glob('*.whl'), None):
+        say(f'{name} {version}, wheel of {cache}')
+        if try_wheel(cache, module):
+            return
+    say(f'{name} {version}, building it, log in {cache / "build.log"}')
+    cache.mkdir(parents=True, exist_ok=True)
+    # A build that is cut off leaves nothing behind in the cache.
+    with tempfile.TemporaryDirectory(dir=str(cache)) as scratch:
+        wheels = Path(scratch, 'wheels')
+        build(download(name, version, Path(scratch)), wheels)
+        wheel, = wheels.glob('*.whl')
+        os.replace(wheel, cache / wheel.name)
+    if not try_wheel(cache, module):
+        subprocess.run([sys.executable, '-c', f'import {module}'])
+        fail(name, 'was built but does not import, see above')
+
+
+def of_another_tag(name, cache):
+    """Return True if a package was installed from another folder of ours."""
+    try:
+        origin = metadata.distribution(name).read_text('direct_url.json')
+    except metadata.PackageNotFoundError:
+        return False
+    return f'/{cache.parent.name}/' in (origin or '') and (
+        f'/{cache.name}/' not in origin.replace('%2B', '+'))
+
+
+def imports(module):
+    """Return True if a module imports in a process of its own."""
+    if util.find_spec(module.split('.')[0]) is None:
+        return False
+    return not subprocess.run([sys.executable, '-c', f'import {module}'],
+                              stderr=subprocess.DEVNULL).returncode
+
+
+def try_wheel(cache, module):
+    """Install the wheel of a cache folder; return True if it imports."""
+    wheel = next(cache.glob('*.whl'))
+    done = subprocess.run(
+        [sys.executable, '-m', 'pip', 'install', '-q', '--no-index',
+         '--no-deps', '--force-reinstall', str(wheel)])
+    return not done.returncode and imports(module)
+
+
+def download(name, version, folder):
+    """Fetch and unpack a source archive; return the folder of its sources."""
+    backend = folder / 'backend' / 'setuptools'
+    backend.mkdir(parents=True)
+    (backend / '__init__.py').touch()
+    (backend / 'build_meta.py').write_text(BACKEND)
+    done = subprocess.run(
+        [sys.executable, '-m', 'pip', 'download', '--no-deps', '--no-binary',
+         ':all:', '--no-build-isolation', '-d', str(folder),
+         f'{name}=={version}'],
+        env={**os.environ, **pip_environment(index_settings()),
+             'PYTHONPATH': str(backend.parent)},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        universal_newlines=True)
+    if done.returncode:
+        print(done.stdout[-2000:], file=sys.stderr)
+        fail(name, explain(done.stdout) or 'was not downloaded, see above')
+    with tarfile.open(str(next(folder.glob('*.tar.gz')))) as archive:
+        archive.extractall(str(folder))
+    return folder / f'{name}-{version}'
+
+
+def build_xtcocotools(source, wheels):
+    """Build for the installed numpy; the wheels of the index need numpy 1."""
+    require_compiler('xtcocotools', os.environ.get('CC') or 'cc')
+    read_version_by_globals(source / 'setup.py')
+    run_setup('xtcocotools', source, wheels, {})
+
+
+def build_mmcv(source, wheels, with_cuda):
+    """Build mmcv with its operators, in three C++ units instead of 77."""
+    require_compiler('mmcv', os.environ.get('CXX') or 'c++')
+    read_version_by_globals(source / 'setup.py')
+    # torch adds the standard that its headers ask for.
+    replace(source / 'setup.py', "['-std=c++17']", '[]')
+    merge_units(source / 'mmcv' / 'ops' / 'csrc' / 'pytorch')
+    settings = {**MMCV_SETTINGS, 'MAX_JOBS': str(os.cpu_count())}
+    if not with_cuda:
+        settings['CUDA_VISIBLE_DEVICES'] = ''
+    run_setup('mmcv', source, wheels, settings)
+
+
+def merge_units(folder):
+    """Gather the C++ sources of mmcv in three units that include them.
+
+    Most of the time of a build goes into torch's headers, which each unit
+    reads once. mmcv's setup.py compiles what ends in ``.cpp``, so the sources
+    get another ending.
+    """
+    bindings = folder / 'pybind.cpp'
+    # All of torch's C++ interface, of which only the conversions are needed.
+    replace(bindings, '#include <torch/extension.h>',
+            '#include <torch/types.h>\n#include <torch/csrc/utils/pybind.h>')
+    units = {
+        'unit_1_bindings': [bindings],
+        'unit_2_cpu': sorted((folder / 'cpu').glob('*.cpp')),
+        'unit_3_dispatch': sorted(set(folder.glob('*.cpp')) - {bindings})
+    }
+    for unit, sources in units.items():
+        lines = []
+        for number, path in enumerate(sources):
+            renamed = path.rename(path.with_suffix('.inc'))
+            lines += [f'#define {name} {name}_{number}' for name in COLLIDING]
+            lines.append(f'#include "{renamed.relative_to(folder)}"')
+            lines += [f'#undef {name}' for name in (*COLLIDING, 'min', 'max')]
+        (folder / f'{unit}.cpp').write_text('\n'.join(lines) + '\n')
+
+
+def read_version_by_globals(setup_py):
+    """Let a setup.py read its version on Python 3.13.
+
+    ``exec`` no longer writes into what ``locals()`` returns afterwards.
+    """
+    replace(setup_py, "version_file, 'exec'))",
+            "version_file, 'exec'), globals())")
+    replace(setup_py, 'locals()[', 'globals()[')
+
+
+def replace(path, old, new):
+    """Replace text in a file that has to contain it."""
+    text = path.read_text('utf-8')
+    if old not in text:
+        raise ValueError(f'{path}: expected {old!r} in it')
+    path.write_text(text.replace(old, new), 'utf-8')
+
+
+def run_setup(name, source, wheels, settings):
+    """Make a wheel with the package's own setup.py; show ninja's progress."""
+    log = wheels.parent.parent / 'build.log'
+    # ninja and cython lie beside Python. What the user has set wins.
+    path = os.pathsep.join([str(Path(sys.executable).parent),
+                            os.environ['PATH']])
+    with open(str(log), 'w') as stream:
+        process = subprocess.Popen(
+            [sys.executable, 'setup.py', 'bdist_wheel', '-d', str(wheels)],
+            cwd=str(source), env={**settings, **os.environ, 'PATH': path},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            universal_newlines=True)
+        for line in process.stdout:
+            stream.write(line)
+            progress = re.match(r'\[(\d+/\d+)\]', line)
+            if progress:
+                print(f'   compiled {progress.group(1)}', flush=True)
+    if process.wait():
+        text = log.read_text()
+        reason = explain(text) or last_error(text) or 'see the log'
+        fail(name, f'did not build: {reason} (all of it in {log})')
+
+
+def builds_cuda():
+    """Return True if mmcv is built with CUDA: a GPU and nvcc, or forced."""
+    import torch
+    from torch.utils.cpp_extension import CUDA_HOME
+    if os.environ.get('FORCE_CUDA') == '1':
+        return True
+    has_nvcc = CUDA_HOME and Path(CUDA_HOME, 'bin', 'nvcc').exists()
+    if torch.cuda.is_available() and not has_nvcc:
+        say('mmcv without CUDA operators: there is a GPU but no nvcc')
+    return torch.cuda.is_available() and bool(has_nvcc)
+
+
+def require_compiler(name, command):
+    """Stop if a compiler is missing."""
+    if shutil.which(command.split()[0]) is None:
+        fail(name, f'has no wheel that fits and there is no compiler '
+             f'({command}) to build one; install g++ or set CXX and CC')
+
+
+def last_error(text):
+    """Return the compiler's first error, or None."""
+    errors = re.findall(r'^.*\berror: .*$', text, flags=re.MULTILINE)
+    errors = [line.strip() for line in errors if 'subprocess' not in line]
+    return errors[0] if errors else None
+
+
+def fail(name, text):
+    """Stop with one sentence."""
+    sys.exit(f'make setup: {name} {text}')
+
+
+if __name__ == '__main__':
+    main()
