@@ -8,6 +8,7 @@ Example:
     python scripts/build_wheels.py
 """
 import argparse
+import json
 import os
 import re
 import shutil
@@ -94,13 +95,14 @@ def install(name, version, module, tag, build):
 
 
 def of_another_tag(name, cache):
-    """Return True if a package was installed from another folder of ours."""
+    """Return True if a package came from another folder of the cache."""
     try:
         origin = metadata.distribution(name).read_text('direct_url.json')
     except metadata.PackageNotFoundError:
         return False
-    return f'/{cache.parent.name}/' in (origin or '') and (
-        f'/{cache.name}/' not in origin.replace('%2B', '+'))
+    url = json.loads(origin or '{}').get('url', '')
+    return url.startswith(f'{cache.parent.as_uri()}/') and not (
+        url.startswith(f'{cache.as_uri()}/'))
 
 
 def imports(module):
@@ -138,6 +140,8 @@ def download(name, version, folder):
         print(done.stdout[-2000:], file=sys.stderr)
         fail(name, explain(done.stdout) or 'was not downloaded, see above')
     with tarfile.open(str(next(folder.glob('*.tar.gz')))) as archive:
+        # Python 3.12 warns where no filter is named, older ones have none.
+        archive.extraction_filter = getattr(tarfile, 'data_filter', None)
         archive.extractall(str(folder))
     return folder / f'{name}-{version}'
 
@@ -232,13 +236,15 @@ def run_setup(name, source, wheels, settings):
 def builds_cuda():
     """Return True if mmcv is built with CUDA: a GPU and nvcc, or forced."""
     import torch
-    from torch.utils.cpp_extension import CUDA_HOME
     if os.environ.get('FORCE_CUDA') == '1':
         return True
-    has_nvcc = CUDA_HOME and Path(CUDA_HOME, 'bin', 'nvcc').exists()
-    if torch.cuda.is_available() and not has_nvcc:
-        say('mmcv without CUDA operators: there is a GPU but no nvcc')
-    return torch.cuda.is_available() and bool(has_nvcc)
+    if not torch.cuda.is_available():
+        return False
+    from torch.utils.cpp_extension import CUDA_HOME
+    has_nvcc = bool(CUDA_HOME) and Path(CUDA_HOME, 'bin', 'nvcc').exists()
+    if not has_nvcc:
+        say('mmcv without CUDA operators: the machine has a GPU but no nvcc')
+    return has_nvcc
 
 
 def require_compiler(name, command):
