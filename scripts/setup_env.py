@@ -9,10 +9,10 @@ Examples:
     python3 scripts/setup_env.py --lock
 """
 import argparse
+import os
 import shutil
 import sys
 import time
-from pathlib import Path
 
 from environment import LOCK, ROOT, Environment, fail, say
 
@@ -27,6 +27,8 @@ def main(argv=None):
     args = parse_args(argv)
     check_python()
     start = time.time()
+    # What the steps import is compiled once, not again in every process.
+    os.environ.pop('PYTHONDONTWRITEBYTECODE', None)
     environment = Environment(args.venv)
     environment.create()
     if args.lock:
