@@ -1,9 +1,11 @@
-# make setup | demo | test | test-slow | matrix | bench | lint | results | clean
-# Settings: PYTHON, VENV, TORCH, INSTALL, see projects_readme.md.
+# make setup | demo | test | test-slow | matrix | bench | lint | results | lock |
+# clean. Settings: PYTHON, VENV, TORCH, WITH, INSTALL, see docs/install.md.
 PYTHON ?= python3
 VENV ?= .venv
 TORCH ?=
+WITH ?=
 INSTALL ?= editable
+CHANGES = $(if $(TORCH),torch==$(TORCH)) $(WITH)
 CONFIG = td-srpose_res18_1xb16-5e_toy-128x96.py
 OUT ?= work_dirs/demo
 CHECKPOINT = $(OUT)/epoch_5.pth
@@ -11,15 +13,18 @@ CHECKPOINT = $(OUT)/epoch_5.pth
 READY = $(VENV)/ready
 RUN = . $(VENV)/bin/activate &&
 
-.PHONY: setup demo test test-slow matrix bench lint results clean
+.PHONY: setup demo test test-slow matrix bench lint results lock clean
 
 setup:
-	@$(PYTHON) scripts/setup_env.py --venv $(VENV) --install $(INSTALL) $(if $(TORCH),--torch $(TORCH))
+	@$(PYTHON) scripts/setup_env.py --venv $(VENV) --install $(INSTALL) \
+		$(if $(strip $(CHANGES)),--with $(CHANGES))
 	@touch $(READY)
 
 # The environment, when it is not there or what it is made of has changed.
 # A setting on the command line is looked at again.
-$(READY): $(if $(TORCH)$(filter wheel,$(INSTALL)),FORCE) requirements.txt $(wildcard requirements/*.txt) setup.py scripts/setup_env.py
+$(READY): $(if $(strip $(CHANGES))$(filter wheel,$(INSTALL)),FORCE) \
+		requirements/lock.txt requirements/openmmlab.txt setup.py \
+		scripts/setup_env.py scripts/build_wheels.py
 	@$(MAKE) --no-print-directory setup
 
 FORCE:
@@ -35,21 +40,22 @@ demo: $(READY)
 		json.load(open('$(OUT)/metrics.json'))['coco/AP'])"
 
 test: lint
-	$(RUN) python -m pytest -m 'not slow'
+	$(RUN) OMP_NUM_THREADS=1 python -m pytest -m 'not slow' -n logical
 
 test-slow: $(READY)
 	$(RUN) python -m pytest -m slow
 
-# The quick tests with the oldest and the newest stack, where they are at hand.
+# The quick tests on the oldest, the default and the newest stack.
 matrix:
 	@$(PYTHON) scripts/matrix.py
 
 # Speed and memory beside MMPose's heads; it takes the machine for itself.
 bench: $(READY)
-	$(RUN) mim run srpose_mm benchmark --out-dir work_dirs/benchmark
+	$(RUN) python -m lab.benchmark --out-dir work_dirs/benchmark
 
 lint: $(READY)
 	$(RUN) ruff check .
+	$(RUN) codespell
 	$(RUN) python scripts/results_pages.py --check
 	$(RUN) python scripts/reference_page.py --check
 
@@ -58,6 +64,10 @@ lint: $(READY)
 results: $(READY)
 	$(RUN) python scripts/results_pages.py
 	$(RUN) python scripts/reference_page.py
+
+# The newest versions into requirements/lock.txt; run `make matrix` after it.
+lock:
+	@$(PYTHON) scripts/setup_env.py --venv $(VENV) --lock
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info $(OUT) data/toy_coco

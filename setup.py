@@ -51,10 +51,9 @@ setup(
     license='Apache-2.0',
     packages=find_packages(include=['srpose_mm', 'srpose_mm.*']),
     package_data={'srpose_mm': mim_files()},
-    python_requires='>=3.9,<3.13',
+    python_requires='>=3.9,<3.14',
     # The MMPose stack itself is not listed: pip would follow it to packages
-    # that do not build and could replace a working torch. numpy 2 is kept
-    # out because the wheels of xtcocotools need numpy 1.
-    install_requires=['numpy>=1.21,<2', 'safetensors', 'tabulate'],
+    # that do not build and could replace a working torch.
+    install_requires=['numpy>=1.21', 'safetensors', 'tabulate'],
     cmdclass={'editable_wheel': EditableWheel},
 )

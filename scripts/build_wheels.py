@@ -29,6 +29,7 @@ MMCV_SETTINGS = {'MMCV_WITH_OPS': '1', 'CFLAGS': '-g0 -O1 -w -DNDEBUG'}
 # nothing of it: pip reads both before it hands over the archive, and neither
 # archive's setup.py runs on Python 3.13.
 BACKEND = '''
+from email import message_from_string
 from pathlib import Path
 
 class __legacy__:
@@ -37,9 +38,11 @@ class __legacy__:
         return []
 
     def prepare_metadata_for_build_wheel(folder, config_settings=None):
-        info = Path(folder, 'archive.dist-info')
+        text = Path('PKG-INFO').read_text('utf-8')
+        facts = message_from_string(text)
+        info = Path(folder, '{Name}-{Version}.dist-info'.format(**facts))
         info.mkdir()
-        Path(info, 'METADATA').write_bytes(Path('PKG-INFO').read_bytes())
+        Path(info, 'METADATA').write_text(text, 'utf-8')
         return info.name
 '''
 
@@ -77,12 +80,15 @@ def install(name, version, module, tag, build):
     cache = home / 'srpose_mm' / f'{tag}-{name}{version}'
     if not of_another_tag(name, cache) and imports(module):
         return
-    if next(cache.glob('*.whl'), None):
-        say(f'{name} {version}, wheel of {cache}')
-        if try_wheel(cache, module):
-            return
-    say(f'{name} {version}, building it, log in {cache / "build.log"}')
     cache.mkdir(parents=True, exist_ok=True)
+    if try_wheel(cache, module):
+        say(f'{name} {version}, wheel of {cache}')
+        return
+    fetch_wheel(name, version, cache)
+    if try_wheel(cache, module):
+        say(f'{name} {version}, prebuilt wheel')
+        return
+    say(f'{name} {version}, building it, log in {cache / "build.log"}')
     # A build that is cut off leaves nothing behind in the cache.
     with tempfile.TemporaryDirectory(dir=str(cache)) as scratch:
         wheels = Path(scratch, 'wheels')
@@ -114,12 +120,36 @@ def imports(module):
 
 
 def try_wheel(cache, module):
-    """Install the wheel of a cache folder; return True if it imports."""
-    wheel = next(cache.glob('*.whl'))
-    done = subprocess.run(
-        [sys.executable, '-m', 'pip', 'install', '-q', '--no-index',
-         '--no-deps', '--force-reinstall', str(wheel)])
-    return not done.returncode and imports(module)
+    """Install the wheel of a cache folder; return True if it imports.
+
+    A wheel that does not is removed: it was made for another torch.
+    """
+    for wheel in cache.glob('*.whl'):
+        done = subprocess.run(
+            [sys.executable, '-m', 'pip', 'install', '-q', '--no-index',
+             '--no-deps', '--force-reinstall', str(wheel)])
+        if not done.returncode and imports(module):
+            return True
+        wheel.unlink()
+    return False
+
+
+def fetch_wheel(name, version, cache):
+    """Put a wheel into a cache folder, if the user's own places have one."""
+    settings = index_settings()
+    if name == 'mmcv' and settings:
+        pip_download(f'{name}=={version}', cache, settings,
+                     '--only-binary', ':all:')
+
+
+def pip_download(requirement, folder, settings, *options, **variables):
+    """Download a package with the user's index settings."""
+    return subprocess.run(
+        [sys.executable, '-m', 'pip', 'download', '--no-deps', '-d',
+         str(folder), *options, requirement],
+        env={**os.environ, **pip_environment(settings), **variables},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        universal_newlines=True)
 
 
 def download(name, version, folder):
@@ -128,14 +158,9 @@ def download(name, version, folder):
     backend.mkdir(parents=True)
     (backend / '__init__.py').touch()
     (backend / 'build_meta.py').write_text(BACKEND)
-    done = subprocess.run(
-        [sys.executable, '-m', 'pip', 'download', '--no-deps', '--no-binary',
-         ':all:', '--no-build-isolation', '-d', str(folder),
-         f'{name}=={version}'],
-        env={**os.environ, **pip_environment(index_settings()),
-             'PYTHONPATH': str(backend.parent)},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        universal_newlines=True)
+    done = pip_download(
+        f'{name}=={version}', folder, index_settings(), '--no-binary', ':all:',
+        '--no-build-isolation', PYTHONPATH=str(backend.parent))
     if done.returncode:
         print(done.stdout[-2000:], file=sys.stderr)
         fail(name, explain(done.stdout) or 'was not downloaded, see above')

@@ -73,7 +73,7 @@ class Environment:
                  'asked for; remove it or name another with VENV')
 
     def uv(self, *words):
-        """Run a command of ``uv pip`` here; stop with one sentence if it fails."""
+        """Run a command of ``uv pip``; stop with one sentence if it fails."""
         command, *options = words
         self.install([self.uv_command, 'pip', command, '--python',
                       self.executable, *uv_options(index_settings()),

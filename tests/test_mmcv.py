@@ -4,9 +4,15 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from mmcv.ops import (DeformConv2d, ModulatedDeformConv2d,
-                      MultiScaleDeformableAttention, RoIAlign, batched_nms,
-                      box_iou_rotated, nms)
+from mmcv.ops import (
+    DeformConv2d,
+    ModulatedDeformConv2d,
+    MultiScaleDeformableAttention,
+    RoIAlign,
+    batched_nms,
+    box_iou_rotated,
+    nms,
+)
 from shapely.affinity import rotate
 from shapely.geometry import box as rectangle
 from torchvision import ops

@@ -4,6 +4,7 @@ import re
 import stat
 import subprocess
 import sys
+import zipfile
 from importlib import import_module
 from pathlib import Path
 
@@ -74,9 +75,9 @@ def test_python_too_old_or_too_new(setup_env, monkeypatch, version):
 
 def test_environment_of_another_python(environment, tmp_path):
     program(tmp_path / 'bin' / 'python', '3.8', code=0)
-    asked = '%d.%d' % sys.version_info[:2]
-    with pytest.raises(SystemExit, match=f'was made with Python 3.8 and {asked}'
-                       ' is asked for; remove it or name another with VENV'):
+    asked = '.'.join(map(str, sys.version_info[:2]))
+    with pytest.raises(SystemExit, match=f'made with Python 3.8 and {asked} '
+                       'is asked for; remove it or name another with VENV'):
         environment.Environment(tmp_path).create()
 
 
@@ -194,13 +195,15 @@ class FakeBuild:
     def __init__(self, build_wheels, monkeypatch, imports=True):
         self.builds, self.installed = 0, False
         self.script, self.good = build_wheels, imports
-        monkeypatch.setattr(build_wheels, 'download', lambda *args: None)
-        monkeypatch.setattr(
-            build_wheels, 'imports', lambda module: self.installed)
-        monkeypatch.setattr(
-            build_wheels, 'of_another_tag', lambda name, cache: False)
-        monkeypatch.setattr(
-            build_wheels, 'try_wheel', lambda cache, module: self.good)
+        for name, fake in (
+            ('download', lambda *args: None),
+            ('fetch_wheel', lambda *args: None),
+            ('imports', lambda module: self.installed),
+            ('of_another_tag', lambda name, cache: False),
+            ('try_wheel', lambda cache, module:
+                self.good and bool(list(cache.glob('*.whl')))),
+        ):
+            monkeypatch.setattr(build_wheels, name, fake)
 
     def build(self, source, wheels):
         self.builds += 1
@@ -263,6 +266,32 @@ def test_a_wheel_that_does_not_import(build_wheels, monkeypatch):
         with pytest.raises(SystemExit, match='was built but does not import'):
             fake.install()
         assert fake.builds == builds
+
+
+def test_prebuilt_wheel(build_wheels, monkeypatch, tmp_path):
+    """It comes from the user's own places and goes if it does not import."""
+    wheel = tmp_path / 'links' / 'mmcv-2.1.0-py3-none-any.whl'
+    wheel.parent.mkdir()
+    with zipfile.ZipFile(str(wheel), 'w') as archive:
+        info = 'mmcv-2.1.0.dist-info/'
+        archive.writestr(f'{info}METADATA', 'Metadata-Version: 2.1\n'
+                         'Name: mmcv\nVersion: 2.1.0\n')
+        archive.writestr(f'{info}WHEEL', 'Wheel-Version: 1.0\n')
+        archive.writestr(f'{info}RECORD', '')
+    cache = tmp_path / 'wheels'
+    cache.mkdir()
+    build_wheels.fetch_wheel('mmcv', '2.1.0', cache)
+    assert not list(cache.iterdir())
+    monkeypatch.setenv('PIP_NO_INDEX', '1')
+    monkeypatch.setenv('PIP_FIND_LINKS', str(wheel.parent))
+    build_wheels.fetch_wheel('mmcv', '2.1.0', cache)
+    assert [path.name for path in cache.iterdir()] == [wheel.name]
+    monkeypatch.setattr(build_wheels, 'imports', lambda module: False)
+    monkeypatch.setattr(
+        build_wheels.subprocess, 'run',
+        lambda command: subprocess.CompletedProcess(command, 0))
+    assert not build_wheels.try_wheel(cache, 'no_such_module')
+    assert not list(cache.iterdir())
 
 
 def test_a_failed_build_quotes_the_compiler(build_wheels, tmp_path):
