@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import Any, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, NamedTuple, Optional, Union
 
 from mmengine.config import Config
 from tabulate import tabulate
@@ -92,7 +92,7 @@ def swap_files(config: Union[str, Path],
 
 
 def compare_table(stock: Config, swapped: Config) -> str:
-    """Return parameters, GFLOPs and heatmap size of two deployed models.
+    """Compare parameters, GFLOPs and heatmap size of two deployed models.
 
     Args:
         stock: The stock config.
@@ -103,9 +103,18 @@ def compare_table(stock: Config, swapped: Config) -> str:
     """
     rows, notes = [], []
     for name, cfg in dict(before=stock, after=swapped).items():
-        cells, note = _describe(cfg)
-        rows.append([name, *cells])
-        notes += [f'{name}: not counted, {note}'] if note else []
+        head, neck = cfg.model.head, cfg.model.get('neck')
+        size = (head.get('decoder') or cfg.codec).get('heatmap_size')
+        row = [name, type_name(neck) if neck else '', type_name(head),
+               f'{size[0]}x{size[1]}' if size else '']
+        try:
+            cost = measure_complexity(cfg)
+            row += [f'{cost.backbone_params / 1e6:.2f}',
+                    f'{cost.other_params / 1e6:.2f}', f'{cost.gflops:.2f}']
+        # Errors of a stock model whose own package is not installed.
+        except (ImportError, KeyError, RuntimeError, ValueError) as err:
+            notes.append(f'{name}: not counted, {err}'.splitlines()[0])
+        rows.append(row)
     table = tabulate(
         rows,
         headers=HEADERS,
@@ -113,24 +122,3 @@ def compare_table(stock: Config, swapped: Config) -> str:
         disable_numparse=True,
         colalign=['left'] * 4 + ['right'] * 3)
     return '\n'.join([table, *notes])
-
-
-def _describe(cfg: Config) -> Tuple[List[str], str]:
-    """Return the cells of a model's row, and why it was not counted."""
-    model, note, counts = cfg.model, '', ['', '', '']
-    try:
-        cost = measure_complexity(cfg)
-        counts = [
-            f'{cost.backbone_params / 1e6:.2f}',
-            f'{cost.other_params / 1e6:.2f}', f'{cost.gflops:.2f}'
-        ]
-    # Errors of a stock model whose own package is not installed.
-    except (ImportError, KeyError, RuntimeError, ValueError) as err:
-        note = str(err).splitlines()[0]
-    neck = model.get('neck')
-    codec = cfg.get('codec') or model.head.get('decoder') or {}
-    size = codec.get('heatmap_size')
-    return [
-        type_name(neck) if neck else '',
-        type_name(model.head), f'{size[0]}x{size[1]}' if size else '', *counts
-    ], note

@@ -1,6 +1,7 @@
+from collections import Counter
 from copy import deepcopy
 from pathlib import Path
-from typing import Dict, Iterator, NamedTuple, Sequence, Tuple, Union
+from typing import Dict, Iterator, NamedTuple, Tuple, Union
 
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
@@ -29,14 +30,19 @@ class KeptWeights(NamedTuple):
     dropped: Tuple[str, ...]
 
     def report(self) -> str:
-        """Return the number of tensors of each kind by module."""
-        lines = [f'kept: {len(self.kept)} tensors']
-        lines += _count_by_module([new for _, new in self.kept])
-        lines += [f'  {old} -> {new}' for old, new in self.kept if old != new]
-        for name in ('fresh', 'dropped'):
-            keys = getattr(self, name)
-            lines.append(f'{name}: {len(keys)} tensors')
-            lines += _count_by_module(keys)
+        """Return the number of tensors of each kind, by module."""
+        lines = []
+        for kind, keys in dict(
+                kept=[new for _, new in self.kept],
+                fresh=self.fresh,
+                dropped=self.dropped).items():
+            counts = Counter(
+                '.'.join(key.split('.')[:1 + (key[:9] != 'backbone.')])
+                for key in keys)
+            lines.append(f'{kind}: {len(keys)} tensors')
+            lines += [f'  {name}: {n}' for name, n in counts.items()]
+        lines += [f'renamed: {old} -> {new}'
+                  for old, new in self.kept if old != new]
         return '\n'.join(lines)
 
 
@@ -93,14 +99,3 @@ def _new_key(key: str, deconvs: str, same_neck: bool) -> str:
     if deconvs and key.startswith(tuple(deconvs + name for name in LAYERS)):
         return 'head.' + key[len(deconvs):]
     return ''
-
-
-def _count_by_module(keys: Sequence[str]) -> Iterator[str]:
-    """Yield a line for each part of the model with its number of tensors."""
-    counts: Dict[str, int] = {}
-    for key in keys:
-        parts = key.split('.')
-        name = parts[0] if parts[0] == 'backbone' else '.'.join(parts[:2])
-        counts[name] = counts.get(name, 0) + 1
-    for name, count in counts.items():
-        yield f'  {name}: {count}'

@@ -36,10 +36,10 @@ def write_config(cfg: Config, base: str, out: Path, header: str) -> None:
     comment = ''.join(f'# {line}\n' for line in header.splitlines())
     with atomic_write(out) as unfinished:
         try:
-            # A base's path is relative to the file.
-            unfinished.write_text(_difference(cfg, base, unfinished))
+            changes = _changed_lines(load_config(base), cfg)
+            unfinished.write_text(_base_line(base, unfinished) + changes)
             _check(unfinished, cfg)
-            text = _difference(cfg, base, out)
+            text = _base_line(base, out) + changes
         # A value without a literal fails in any way.
         except Exception as err:
             get_logger().info(f'{out} inherits nothing from {base} '
@@ -62,21 +62,26 @@ def _check(path: Path, cfg: Config) -> None:
 
 
 def same_config(one: Config, other: Config) -> bool:
-    """Return True if two configs have equal values of equal types.
+    """Return True if two configs have equal values.
 
     The scope that MMEngine adds to values inherited from MMPose is ignored.
     """
-    return _same(_unscoped(one), _unscoped(other))
+    return _unscoped(one) == _unscoped(other)
 
 
-def _difference(cfg: Config, base: str, out: Path) -> str:
-    """Return the text of a config that inherits from ``base``."""
-    old, new = load_config(base).to_dict(), cfg.to_dict()
+def _base_line(base: str, out: Path) -> str:
+    """Return the line that inherits from ``base``, relative to ``out``."""
     if '::' not in base:
         base = Path(os.path.relpath(base, out.parent)).as_posix()
-    names, lines = [], [f'_base_ = [{base!r}]']
+    return f'_base_ = [\n    {base!r}\n]\n'
+
+
+def _changed_lines(base: Config, cfg: Config) -> str:
+    """Return the lines that turn the base into the config."""
+    old, new = base.to_dict(), cfg.to_dict()
+    names, lines = [], []
     for key in sorted(new, key=lambda k: FIRST.index(k) if k in FIRST else 99):
-        if key in old and _same(old[key], new[key]):
+        if key in old and old[key] == new[key]:
             continue
         if key in old and key not in NAMED:
             value = _changes(old[key], new[key], names)
@@ -105,14 +110,14 @@ def _changes(old: Any, new: Any, names: Names) -> Any:
         return dict(_delete_=True, **value)
     return {
         key: _changes(old[key], new[key], names) if key in old else value[key]
-        for key in new if key not in old or not _same(old[key], new[key])
+        for key in new if key not in old or old[key] != new[key]
     }
 
 
 def _refer(value: Any, names: Names) -> Any:
     """Replace values that a variable has by its name."""
     for name, named in names:
-        if _same(value, named):
+        if value == named:
             return CODE + name
     if isinstance(value, dict):
         return {k: _refer(v, names) for k, v in value.items()}
@@ -137,18 +142,6 @@ def _text(value: Any) -> str:
             return f'[{items}]'
         return f'({items},)' if len(value) == 1 else f'({items})'
     return repr(value)
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Return True if two values and their types are equal."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(
-            _same(one[key], other[key]) for key in one)
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(_same, one, other))
-    return one == other
 
 
 def _unscoped(value: Any) -> Any:

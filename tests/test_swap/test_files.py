@@ -55,7 +55,7 @@ def test_the_written_config_is_the_swapped_one(name, scheme, work_dir):
     write_config(cfg, locate_config(name), out, 'Made here.')
     assert same_config(Config.fromfile(out), cfg)
     text = out.read_text()
-    assert text.startswith('# Made here.\n_base_ = [')
+    assert text.startswith('# Made here.\n_base_ = [\n')
     # The stock config has 200 lines and more.
     assert len(text.splitlines()) < 105
     assert text.count('\'SRHeatmap\'') == (name != AE)
@@ -67,7 +67,7 @@ def test_inheriting_from_a_file(work_dir):
     (work_dir / 'bases').mkdir()
     stock = write_stock_config(work_dir / 'bases')
     files = swap_files(stock, 'mine.py')
-    assert '_base_ = [\'bases/stock.py\']' in files.out.read_text()
+    assert '\n    \'bases/stock.py\'\n' in files.out.read_text()
     assert same_config(Config.fromfile('mine.py'), files.cfg)
 
 
@@ -212,7 +212,7 @@ def test_deconvolutions_inside_another_head(work_dir):
     assert kept[old] == 'head.deconv_layers.0.weight'
     saved = torch.load('mine.pth', weights_only=True)['state_dict']
     assert torch.equal(saved[kept[old]], weights[old])
-    assert f'{old} -> {kept[old]}' in files.weights.report()
+    assert f'renamed: {old} -> {kept[old]}' in files.weights.report()
 
 
 def test_checkpoint_of_data_parallel_training(work_dir):
