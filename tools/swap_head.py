@@ -13,7 +13,7 @@ import argparse
 import sys
 
 from srpose_mm.apis import swap_files
-from srpose_mm.codecs.sr_heatmap import REFINEMENTS
+from srpose_mm.codecs import REFINEMENTS
 from srpose_mm.console import get_logger, one_line_errors
 
 

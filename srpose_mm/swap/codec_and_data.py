@@ -1,4 +1,5 @@
 from copy import deepcopy
+from typing import List
 
 from mmengine.config import Config
 
@@ -15,12 +16,6 @@ def make_codec(cfg: Config, stock: StockModel, heatmap_size: Size,
 
     The Gaussian keeps its width in input px, and the pixel mapping, MSRA's or
     UDP's, stays.
-
-    Args:
-        cfg: The stock config.
-        stock: Its model.
-        heatmap_size: (W, H) of the heatmaps, in cells.
-        options: The user's choices.
 
     Raises:
         ValueError: If an option is given that the codec does not have.
@@ -76,18 +71,15 @@ def crops_by_udp(cfg: Config) -> bool:
     return False
 
 
-def replace_encoders(cfg: Config, codec: dict) -> int:
+def replace_pipelines(cfg: Config, stock: StockModel, codec: dict) -> None:
     """Set the encoder of every GenerateTarget step of a config.
 
     The steps can lie in data loaders, wrapped data sets, variables and hooks
-    that switch pipelines.
+    that switch pipelines. A bottom-up config that is for testing only gets a
+    training pipeline.
 
-    Args:
-        cfg: The config, which is changed.
-        codec: Config of the codec.
-
-    Returns:
-        The number of steps.
+    Raises:
+        ValueError: If a top-down training pipeline makes no targets.
     """
     steps = [step for step in iter_typed(dict(cfg.items()))
              if type_name(step) == 'GenerateTarget']
@@ -96,21 +88,28 @@ def replace_encoders(cfg: Config, codec: dict) -> int:
         # One codec makes all targets.
         for old in ('multilevel', 'target_type'):
             step.pop(old, None)
-    return len(steps)
+    if steps or not cfg.get('train_dataloader'):
+        return
+    if not stock.bottom_up:
+        raise ValueError('expected a training pipeline with a GenerateTarget '
+                         'step, got none; add the step or remove '
+                         'train_dataloader')
+    pipeline = _bottom_up_pipeline(cfg, codec)
+    cfg.train_pipeline = deepcopy(pipeline)
+    cfg.train_dataloader.dataset.pipeline = pipeline
 
 
-def add_bottom_up_pipeline(cfg: Config, codec: dict) -> None:
-    """Add a training pipeline to a stock config that is for testing only.
+def _bottom_up_pipeline(cfg: Config, codec: dict) -> List[dict]:
+    """Return a training pipeline with the augmentation of MMPose's configs.
 
-    The augmentation follows MMPose's bottom-up configs: rotation 30 degrees,
-    scale 0.75 to 1.5, translation 40 of 512 px.
-
-    Args:
-        cfg: The config, which is changed.
-        codec: Config of the codec.
+    Rotation is 30 degrees, scale 0.75 to 1.5, translation 40 of 512 px.
     """
+    loaders = [
+        step for part in TEST_PARTS for step in iter_typed(cfg.get(part))
+        if type_name(step) == 'LoadImage'
+    ]
     pipeline = [
-        dict(type='LoadImage'),
+        deepcopy(loaders[0]) if loaders else dict(type='LoadImage'),
         dict(
             type='BottomupRandomAffine',
             input_size=codec['input_size'],
@@ -123,17 +122,12 @@ def add_bottom_up_pipeline(cfg: Config, codec: dict) -> None:
         dict(type='BottomupGetValidMask'),
         dict(type='PackPoseInputs'),
     ]
-    loaders = [step for part in TEST_PARTS for step in iter_typed(
-        cfg.get(part)) if type_name(step) == 'LoadImage']
-    if loaders:
-        pipeline[0] = deepcopy(loaders[0])  # gray images, file client
     if codec.get('use_udp'):
         pipeline[1]['use_udp'] = True
     if not cfg.get('default_scope'):
         for step in pipeline:
             step['type'] = f'mmpose.{type_name(step)}'
-    cfg.train_pipeline = deepcopy(pipeline)
-    cfg.train_dataloader.dataset.pipeline = pipeline
+    return pipeline
 
 
 def set_flip(cfg: Config, stock: StockModel, heatmap_size: Size) -> None:
@@ -142,11 +136,6 @@ def set_flip(cfg: Config, stock: StockModel, heatmap_size: Size) -> None:
     An MSRA crop and a tensor are mirrored about points that differ by one
     input pixel; a shift of one cell compensates this. UDP's crop has no such
     difference.
-
-    Args:
-        cfg: The config, whose ``model.test_cfg`` is changed.
-        stock: Its model.
-        heatmap_size: (W, H) of the heatmaps, in cells.
     """
     test_cfg = dict(cfg.model.get('test_cfg') or {})
     if stock.bottom_up:

@@ -94,10 +94,6 @@ def swap_files(config: Union[str, Path],
 def compare_table(stock: Config, swapped: Config) -> str:
     """Compare parameters, GFLOPs and heatmap size of two deployed models.
 
-    Args:
-        stock: The stock config.
-        swapped: The config that :func:`swap_head` returned for it.
-
     Returns:
         A table in Markdown, and the reason if a model could not be counted.
     """

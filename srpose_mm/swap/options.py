@@ -1,7 +1,7 @@
 from dataclasses import dataclass
 from typing import Any, Optional, Sequence, Tuple, Union
 
-from ..codecs.sr_heatmap import REFINEMENTS
+from ..codecs import REFINEMENTS
 
 Size = Tuple[int, int]
 

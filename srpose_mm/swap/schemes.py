@@ -4,6 +4,7 @@ from typing import NamedTuple, Optional, Sequence, Tuple
 from mmengine.config import ConfigDict
 
 from ..configs import type_name
+from ..models.heads.srpose_head import level_factors
 from .features import Feature, find_features, find_levels
 from .options import Size, SwapOptions
 from .stock_model import StockModel, SwapRefused
@@ -38,10 +39,6 @@ def swap_to_sr(stock: StockModel, options: SwapOptions) -> HeadSwap:
 
     The stock head's deconvolutions stay. A head without a grid is replaced
     by deconvolutions up to stride 4, as most heatmap heads of MMPose have.
-
-    Args:
-        stock: The stock model.
-        options: The user's choices.
     """
     neck = stock.neck
     if neck is not None and type_name(neck) in POOLING_NECKS:
@@ -66,13 +63,7 @@ def swap_to_sr(stock: StockModel, options: SwapOptions) -> HeadSwap:
             **{key: stock.head[key] for key in kept if key in stock.head})
     else:
         head.update(out_channels=stock.num_keypoints, loss=_loss(stock))
-    head.update(layers, upscale_factor=factor)
-    if options.embed_channels is not None:
-        if not isinstance(options.embed_channels, int):
-            raise ValueError(
-                'expected embed_channels to be one integer for the scheme '
-                f'\'sr\', got {options.embed_channels}')
-        head['embed_channels'] = options.embed_channels
+    head.update(layers, upscale_factor=factor, **_embedding(options, 1))
     return HeadSwap(stock.backbone, neck, head, heatmap_size)
 
 
@@ -80,10 +71,6 @@ def swap_to_srpose(stock: StockModel, options: SwapOptions) -> HeadSwap:
     """Put SRPose on the backbone's features of several strides.
 
     The maps of all levels but the last have a quarter of the input's size.
-
-    Args:
-        stock: The stock model.
-        options: The user's choices.
     """
     if stock.bottom_up:
         raise SwapRefused(
@@ -92,23 +79,16 @@ def swap_to_srpose(stock: StockModel, options: SwapOptions) -> HeadSwap:
             'scheme=\'sr\'')
     backbone, neck, grids = _srpose_neck(stock)
     last, heatmap_size = options.fit(grids[-1], stock.input_size)
-    strides = [round(stock.input_size[0] / width) for width, _ in grids]
+    strides = [round(stock.input_size[0] / width) for width, _ in grids[:-1]]
     widths = WIDTHS[:len(grids)]
     neck.update(num_keypoints=stock.num_keypoints, out_channels=widths)
     head = dict(
         type='SRPoseHead',
         in_channels=widths,
         out_channels=stock.num_keypoints,
-        upscale_factors=(*(max(1, stride // 4) for stride in strides[:-1]),
-                         last),
-        loss=_loss(stock))
-    embed = options.embed_channels
-    if embed is not None:
-        embed = (embed, ) * len(widths) if isinstance(embed, int) else embed
-        if len(embed) != len(widths):
-            raise ValueError(f'expected embed_channels for {len(widths)} '
-                             f'levels, got {embed}')
-        head['embed_channels'] = embed
+        upscale_factors=level_factors([*strides, last]),
+        loss=_loss(stock),
+        **_embedding(options, len(widths)))
     return HeadSwap(backbone, neck, head, heatmap_size)
 
 
@@ -141,7 +121,7 @@ def _srpose_neck(
 def _stock_layers(stock: StockModel) -> Optional[dict]:
     """Return the stock head's deconvolutions and convolutions, if any."""
     head = stock.head
-    if (stock.spec.deconvs is None or head.get('deconv_type') == 'vipnas'
+    if (stock.deconvs is None or head.get('deconv_type') == 'vipnas'
             or type_name(head) == 'SimCCHead'
             and head.get('deconv_out_channels', True) is None):
         return None
@@ -177,6 +157,19 @@ def _last_feature(stock: StockModel, neck: Optional[dict]) -> Feature:
             growth *= int(stock.neck.get('scale_factor', 1))
         return Feature(stock.head.in_channels, size[0] // growth,
                        size[1] // growth)
+
+
+def _embedding(options: SwapOptions, levels: int) -> dict:
+    """Return the head's argument embed_channels, if it was chosen."""
+    embed = options.embed_channels
+    if embed is None:
+        return {}
+    if isinstance(embed, int):
+        return dict(embed_channels=(embed, ) * levels if levels > 1 else embed)
+    if len(embed) != levels or levels == 1:
+        raise ValueError('expected embed_channels to be an integer, or one '
+                         f'for each level of SRPose, got {embed}')
+    return dict(embed_channels=tuple(embed))
 
 
 def _loss(stock: StockModel) -> dict:

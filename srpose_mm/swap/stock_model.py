@@ -12,60 +12,42 @@ class SwapRefused(ValueError):
     """A model whose head cannot be swapped."""
 
 
-class HeadSpec(NamedTuple):
-    """A stock head that can be swapped.
-
-    Attributes:
-        keypoints: Name of its argument for the number of keypoints.
-        deconvs: Prefix of its deconvolutions in a state dict; ``None`` if it
-            does not build them as :class:`HeatmapHead` does.
-    """
-    keypoints: str
-    deconvs: Optional[str] = None
-
-
+# Stock heads that can be swapped, with the prefix of their deconvolutions in a
+# state dict; None if they are not built as HeatmapHead builds them.
 HEADS = dict(
-    HeatmapHead=HeadSpec('out_channels', 'head.'),
-    SRHead=HeadSpec('out_channels', 'head.'),
-    SimCCHead=HeadSpec('out_channels', 'head.deconv_head.'),
-    IntegralRegressionHead=HeadSpec('num_joints', 'head.simplebaseline_head.'),
-    DSNTHead=HeadSpec('num_joints', 'head.simplebaseline_head.'),
-    RTMCCHead=HeadSpec('out_channels'),
-    RTMWHead=HeadSpec('out_channels'),
-    RegressionHead=HeadSpec('num_joints'),
-    RLEHead=HeadSpec('num_joints'),
-    AssociativeEmbeddingHead=HeadSpec('num_keypoints', 'head.'),
-    SRAssociativeEmbeddingHead=HeadSpec('num_keypoints', 'head.'))
+    HeatmapHead='head.',
+    SRHead='head.',
+    SimCCHead='head.deconv_head.',
+    IntegralRegressionHead='head.simplebaseline_head.',
+    DSNTHead='head.simplebaseline_head.',
+    RTMCCHead=None,
+    RTMWHead=None,
+    RegressionHead=None,
+    RLEHead=None,
+    AssociativeEmbeddingHead='head.',
+    SRAssociativeEmbeddingHead='head.')
+# Arguments of heads: the number of keypoints.
+KEYPOINTS = ('out_channels', 'num_joints', 'num_keypoints')
 
-STAGES = ('each stage of its backbone has a head; an SR head and a target '
-          'per stage would be needed')
-DENSE = ('each cell of its feature maps predicts an instance with all '
-         'keypoints; an SR variant of that prediction would be needed')
-VOLUME = 'it predicts in 3-D; a head with a depth axis would be needed'
-SEQUENCE = ('it lifts 2-D keypoints and processes no image; a backbone for '
-            'images would be needed')
-# Reasons why a head cannot be swapped, and the missing part.
-NEEDED = dict(
-    CPMHead=STAGES,
-    MSPNHead=STAGES,
-    ViPNASHead='its searched, grouped deconvolutions are the point of the '
-    'model; an SR head with grouped deconvolutions would be needed',
-    VisPredictHead='it predicts visibility beside the keypoints; an SR head '
-    'with that second output would be needed',
-    DEKRHead=DENSE,
-    CIDHead='it predicts the heatmaps of one instance at a time from the '
-    'features at its center; an SR variant of this would be needed',
-    RTMOHead=DENSE,
-    YOLOXPoseHead=DENSE,
-    EDPoseHead='it predicts keypoints from the queries of a transformer; a '
-    'feature map for each instance would be needed',
-    InternetHead=VOLUME,
-    TemporalRegressionHead=SEQUENCE,
-    TrajectoryRegressionHead=SEQUENCE,
-    MotionRegressionHead=SEQUENCE,
-    SRPoseHead='it is SRPose already; swap the stock config instead',
-    DWPoseDistiller='it trains a student with a teacher; a distiller for SR '
-    'heads would be needed. Swap the student\'s own config to train it alone')
+# The missing part if a head cannot be swapped.
+NEEDED = {
+    'an SR head and a target for each stage': ('CPMHead', 'MSPNHead'),
+    'an SR head with grouped deconvolutions': ('ViPNASHead', ),
+    'an SR head that predicts visibility too': ('VisPredictHead', ),
+    'a head that predicts the instance of a cell from its SR features':
+    ('DEKRHead', 'RTMOHead', 'YOLOXPoseHead'),
+    'an SR head on the decoupled features of one instance': ('CIDHead', ),
+    'feature maps of one instance, not the queries of a transformer':
+    ('EDPoseHead', ),
+    'an SR head with a depth axis': ('InternetHead', ),
+    'a backbone that processes images':
+    ('TemporalRegressionHead', 'TrajectoryRegressionHead',
+     'MotionRegressionHead'),
+    'the stock config that was swapped before': ('SRPoseHead', ),
+    'a distiller for SR heads, or the config of the student alone':
+    ('DWPoseDistiller', ),
+    f'an estimator with one backbone and one of {sorted(HEADS)}': (),
+}
 
 
 class StockModel(NamedTuple):
@@ -75,7 +57,7 @@ class StockModel(NamedTuple):
         backbone: Config of the backbone.
         neck: Config of the neck; ``None`` if the model has none.
         head: Config of the head.
-        spec: Description of the type of head.
+        deconvs: Prefix of the head's deconvolutions in a state dict, if any.
         codec: Config of the codec.
         bottom_up: True if the model groups keypoints into instances.
         num_keypoints: Number of keypoints, K.
@@ -85,7 +67,7 @@ class StockModel(NamedTuple):
     backbone: ConfigDict
     neck: Optional[ConfigDict]
     head: ConfigDict
-    spec: HeadSpec
+    deconvs: Optional[str]
     codec: ConfigDict
     bottom_up: bool
     num_keypoints: int
@@ -107,9 +89,10 @@ def read_stock_model(cfg: Config) -> StockModel:
     head = model.get('head')
     name = type_name(head if isinstance(head, dict) else model)
     if name not in HEADS or type_name(model) not in ESTIMATORS:
-        needed = NEEDED.get(name, 'an estimator with one backbone that feeds '
-                            f'one of {sorted(HEADS)} would be needed')
-        raise SwapRefused(f'{name} cannot be swapped: {needed}')
+        needed = next((needed for needed, names in NEEDED.items()
+                       if name in names), list(NEEDED)[-1])
+        raise SwapRefused(
+            f'{name} cannot be swapped: {needed} would be needed')
     bottom_up = type_name(model) == BOTTOM_UP
     codecs = [head.get('decoder'), cfg.get('codec')]
     if bottom_up:
@@ -119,7 +102,7 @@ def read_stock_model(cfg: Config) -> StockModel:
     if not isinstance(codec, dict) or 'input_size' not in codec:
         raise SwapRefused('expected one codec with an input_size as decoder '
                           f'of {name}, got {codec!r}; set the decoder')
-    keypoints = head[HEADS[name].keypoints]
+    keypoints = next(head[key] for key in KEYPOINTS if key in head)
     if codec.get('heatmap_type') == 'combined':
         keypoints //= 3  # a heatmap and two offset maps per keypoint
     return StockModel(model.backbone, model.get('neck'), head, HEADS[name],

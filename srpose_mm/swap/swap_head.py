@@ -4,16 +4,11 @@ from typing import Any, Optional, Sequence, Union
 from mmengine.config import Config
 
 from ..configs import ConfigLike, load_config
-from .codec_and_data import (
-    add_bottom_up_pipeline,
-    make_codec,
-    replace_encoders,
-    set_flip,
-)
+from .codec_and_data import make_codec, replace_pipelines, set_flip
 from .features import find_timm_backbone
 from .options import Size, SwapOptions
 from .schemes import SCHEMES
-from .stock_model import StockModel, read_stock_model
+from .stock_model import read_stock_model
 
 
 def swap_head(cfg: ConfigLike,
@@ -79,27 +74,16 @@ def swap_head(cfg: ConfigLike,
             type='PoseDataPreprocessor')).update(normalization)
     new = SCHEMES[scheme](stock, options)
     codec = make_codec(cfg, stock, new.heatmap_size, options)
+    cfg.codec = deepcopy(codec)
     cfg.model.backbone = new.backbone
     cfg.model.pop('neck', None)
     if new.neck is not None:
         cfg.model.neck = new.neck
     cfg.model.head = dict(new.head, decoder=deepcopy(codec))
-    _replace_data(cfg, stock, codec)
+    replace_pipelines(cfg, stock, codec)
     set_flip(cfg, stock, new.heatmap_size)
     cfg.custom_imports = _with_this_package(cfg.get('custom_imports'))
     return cfg
-
-
-def _replace_data(cfg: Config, stock: StockModel, codec: dict) -> None:
-    """Set the new codec in all pipelines."""
-    cfg.codec = deepcopy(codec)
-    if replace_encoders(cfg, codec) or not cfg.get('train_dataloader'):
-        return
-    if not stock.bottom_up:
-        raise ValueError('expected a training pipeline with a GenerateTarget '
-                         'step, got none; add the step or remove '
-                         'train_dataloader')
-    add_bottom_up_pipeline(cfg, codec)
 
 
 def _with_this_package(imports: Any) -> dict:

@@ -1,7 +1,7 @@
 from collections import Counter
 from copy import deepcopy
 from pathlib import Path
-from typing import Dict, Iterator, NamedTuple, Tuple, Union
+from typing import Dict, NamedTuple, Optional, Tuple, Union
 
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
@@ -68,8 +68,9 @@ def keep_weights(stock: Config, swapped: Config,
     with DefaultScope.overwrite_default_scope('mmpose'):
         model = MODELS.build(model_cfg)
     load_weights(model, checkpoint)
-    shapes = dict(_shapes(swapped))
-    deconvs = read_stock_model(stock).spec.deconvs
+    shapes = {key: value.shape for key, value in build_shapes(
+        swapped.model).state_dict().items()}
+    deconvs = read_stock_model(stock).deconvs
     same_neck = stock.model.get('neck') == swapped.model.get('neck')
     weights, kept, dropped = {}, [], []
     for key, value in model.state_dict().items():
@@ -83,16 +84,7 @@ def keep_weights(stock: Config, swapped: Config,
     return KeptWeights(weights, tuple(kept), fresh, tuple(dropped))
 
 
-def _shapes(cfg: Config) -> Iterator[Tuple[str, Tuple[int, ...]]]:
-    """Yield key and shape of each tensor of a model."""
-    for part in ('backbone', 'neck', 'head'):
-        if cfg.model.get(part):
-            module = build_shapes(cfg.model[part])
-            for key, value in module.state_dict().items():
-                yield f'{part}.{key}', value.shape
-
-
-def _new_key(key: str, deconvs: str, same_neck: bool) -> str:
+def _new_key(key: str, deconvs: Optional[str], same_neck: bool) -> str:
     """Return the key of a stock weight in the swapped model, or ''."""
     if key.startswith('backbone.') or same_neck and key.startswith('neck.'):
         return key

@@ -49,6 +49,6 @@ def test_head_behind_it(neck):
 
 
 def test_wrong_channels(neck):
-    with pytest.raises(ValueError, match='SRPosePyramidNeck: expected 16 '
-                       'channels, got 8; set in_channels'):
+    with pytest.raises(ValueError, match='SRPosePyramidNeck: expected 1 '
+                       r'feature maps with \[16\] channels, got 1 with \[8\]'):
         neck((torch.randn(1, 8, 4, 4), ))

@@ -5,7 +5,7 @@ from mmengine.config import Config
 from mmpose.registry import KEYPOINT_CODECS, TRANSFORMS
 
 from srpose_mm.apis import swap_head
-from srpose_mm.codecs.sr_heatmap import REFINEMENTS
+from srpose_mm.codecs import REFINEMENTS
 
 from ..support.stock_models import AE, RES50, RTMPOSE, UDP
 
@@ -99,9 +99,10 @@ def test_options():
     (dict(refine='foo'), r'refine to be one of \(\'none\', .*got \'foo\''),
     (dict(unbiased='yes'), 'unbiased to be True or False, got \'yes\''),
     (dict(embed_channels=0), 'embed_channels to be a positive integer.* 0'),
-    (dict(embed_channels=(4, 4)), r'one integer .*\'sr\', got \(4, 4\)'),
+    (dict(embed_channels=(4, 4)),
+     r'embed_channels to be an integer, .*got \(4, 4\)'),
     (dict(scheme='srpose', embed_channels=(4, 4)),
-     r'embed_channels for 4 levels, got \(4, 4\)'),
+     r'one for each level of SRPose, got \(4, 4\)'),
     (dict(backbone='resnet18'), 'backbone to be \'timm:NAME\', got \'resne'),
     (dict(scheme='simple'),
      r'scheme to be one of \(\'sr\', \'srpose\'\), got \'simple\''),

@@ -5,6 +5,8 @@ from mmpose.registry import MODELS
 from mmpose.utils.typing import OptConfigType
 from torch import Tensor, nn
 
+from srpose_mm.models.utils import check_channels
+
 from .srpose_neck import SRPoseNeck
 
 
@@ -54,11 +56,7 @@ class SRPosePyramidNeck(SRPoseNeck):
 
     def forward(self, feats: Sequence[Tensor]) -> Tuple[Tensor, ...]:
         """Return (lr, feat_0, ..., feat_3) of the last map (B, C, h, w)."""
+        check_channels(self, feats[-1:], self.in_channels[:1])
         x = feats[-1]
-        expected = self.in_channels[0]
-        if x.shape[1] != expected:
-            raise ValueError(
-                f'{type(self).__name__}: expected {expected} channels, got '
-                f'{x.shape[1]}; set in_channels to match the backbone')
         return super().forward(
             (self.upsample_4x(x), self.upsample_2x(x), x, self.pool(x)))
