@@ -55,5 +55,6 @@ setup(
     # The MMPose stack itself is not listed: pip would follow it to packages
     # that do not build and could replace a working torch.
     install_requires=['numpy>=1.21', 'safetensors', 'tabulate'],
+    extras_require={'timm': ['timm>=1.0']},
     cmdclass={'editable_wheel': EditableWheel},
 )
