@@ -30,8 +30,8 @@ class PoseInferencer(Pose2DInferencer):
 
     Differences from ``Pose2DInferencer``: weights that are missing or not
     finite are an error; without a detector the image is one instance; if a
-    detector detects nothing, there is no instance; bottom-up heads keep the
-    thresholds of the config; the batch size is bounded; images are arrays.
+    detector detects nothing, the image has no instance; bottom-up heads keep
+    the thresholds of the config; batches are bounded; images are arrays.
     """
     detector = None
 
@@ -112,7 +112,8 @@ class PoseInferencer(Pose2DInferencer):
                     raise
                 raise RuntimeError(
                     f'out of memory with a batch of {len(batch["inputs"])} '
-                    'boxes; set a smaller batch_size (--batch-size)') from err
+                    'boxes; set a smaller batch_size (--batch-size) or '
+                    'another device (--device cpu)') from err
         if not samples:
             shape = 0, len(keypoint_names(self.model))
             empty = InstanceData(
@@ -166,8 +167,9 @@ class PoseInferencer(Pose2DInferencer):
             model = revert_sync_batchnorm(MODELS.build(cfg.model))
         model.cfg = cfg
         meta = load_weights(model, det_weights).get('meta') or {}
+        meta = meta.get('dataset_meta') or cfg.test_dataloader.dataset.get(
+            'metainfo') or meta
         # MMDetection 2 wrote CLASSES.
-        meta = meta.get('dataset_meta', meta)
         classes = list(
             meta.get('classes') or meta.get('CLASSES') or get_classes('coco'))
         unknown = [name for name in det_cat_ids if name not in classes]

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.structures import InstanceData
-from mmpose.models import AssociativeEmbeddingHead, TopdownPoseEstimator
+from mmpose.models import AssociativeEmbeddingHead, BottomupPoseEstimator
 from mmpose.registry import DATASETS
 from torch import Tensor, nn
 
@@ -55,31 +55,33 @@ def visualize(config: ConfigLike,
     Raises:
         FileNotFoundError: If a config or checkpoint does not exist.
         TypeError: If the model predicts no heatmaps.
-        ValueError: If a keypoint is unknown, an image cannot be read, the
-            data set has no box, or the checkpoint is refused.
+        ValueError: If a keypoint is unknown, an image cannot be read, no
+            image is given, or the checkpoint is refused.
     """
-    boxes = {str(path): _image_boxes(path) for path in images or ()}
-    if images is not None and not boxes:
-        raise ValueError('expected images to name a file, got none')
     inferencer = PoseInferencer(config, checkpoint, device, cfg_options)
     model = inferencer.model
-    is_bottom_up = isinstance(model.head, AssociativeEmbeddingHead)
-    if not (is_bottom_up or isinstance(model, TopdownPoseEstimator)):
-        raise TypeError(
-            'expected a top-down model or one with associative embedding, got '
-            f'{type(model).__name__} with {type(model.head).__name__}')
     select_keypoints(['all'] if keypoints is None else keypoints,
                      keypoint_names(model))
     if images is None:
-        boxes = _dataset_boxes(model, score_thr, is_bottom_up)
+        boxes = _dataset_boxes(model, score_thr)
         boxes = dict(list(boxes.items())[:num_images])
+    else:
+        boxes = {str(path): None for path in images}
+    if not boxes:
+        raise ValueError('expected an image, got none; name images or '
+                         'a test data set with boxes that score '
+                         f'{score_thr} or more')
     files = []
     for number, path in enumerate(progress(boxes, 'drawing')):
-        box = None if is_bottom_up else boxes[path][0]
-        figure = draw_heatmaps(model, path, box, keypoints)
+        try:
+            image = read_image(path, **inferencer.load_options)
+        except SkippedFile as err:
+            raise ValueError(f'{path}: expected an image; {err}') from err
+        figure = draw_heatmaps(model, path, boxes[path] and boxes[path][0],
+                               keypoints)
         [result] = inferencer(
-            read_image(path, **inferencer.load_options),
-            bboxes=[boxes[path]],
+            image,
+            bboxes=boxes[path] and [boxes[path]],
             kpt_thr=kpt_thr,
             radius=2,
             return_vis=True,
@@ -101,7 +103,8 @@ def draw_heatmaps(model: nn.Module,
         model: Model of :func:`mmpose.apis.init_model`, top-down with heatmaps
             or bottom-up with associative embedding.
         path: An image.
-        box: Box (4) of an instance, xyxy in image px, for top-down models.
+        box: Box (4) of an instance, xyxy in image px, for top-down models. If
+            it is ``None``, the image is the box.
         keypoints: Names or indices of keypoints, each of which gives a row,
             or ``['all']``. If it is ``None``, the maximum over all heatmaps
             and the tags of the first keypoint are drawn.
@@ -188,14 +191,17 @@ def _predict_maps(
     model: nn.Module, path: PathLike, box: Optional[np.ndarray]
 ) -> Tuple[np.ndarray, Dict[str, Tensor], InstanceData]:
     """Return a crop (h, w, 3) within [0, 1], its maps and its instances."""
+    is_bottom_up = isinstance(model.head, AssociativeEmbeddingHead)
     init_scope(model.cfg)
     data = dict(model.dataset_meta, img_path=str(path))
-    if box is not None:
+    if not is_bottom_up:
+        if box is None:
+            box = np.float32([0, 0, *read_image(path).shape[1::-1]])
         data.update(bbox=box[None], bbox_score=np.ones(1, np.float32))
     crop = Compose(model.cfg.test_dataloader.dataset.pipeline)(data)
     inputs = model.data_preprocessor(pseudo_collate([crop]))['inputs']
     with torch.no_grad():
-        if isinstance(model.head, AssociativeEmbeddingHead):
+        if is_bottom_up:
             outputs = model.head(model.extract_feat(inputs))
             maps = dict(zip(('heatmaps', 'tags'), outputs))
         else:
@@ -207,7 +213,8 @@ def _predict_maps(
     instances.keypoint_scores = instances.keypoint_scores[:, indices]
     maps = {name: m[0, indices].float().cpu() for name, m in maps.items()}
     # A gray input has one channel.
-    image = inputs[0].float().cpu().expand(3, -1, -1).permute(1, 2, 0).numpy()
+    image = inputs[0, :3].float().cpu().expand(3, -1, -1)
+    image = image.permute(1, 2, 0).numpy()
     low, high = image.min(), image.max()
     return (image - low) / max(high - low, 1e-6), maps, instances
 
@@ -226,27 +233,15 @@ def _draw_keypoints(row: Sequence[Axes], instances: InstanceData,
         ax.set_axis_off()
 
 
-def _image_boxes(path: PathLike) -> List[np.ndarray]:
-    """Return the box around an image."""
-    try:
-        height, width = read_image(path).shape[:2]
-    except SkippedFile as err:
-        raise ValueError('expected images to be image files, got '
-                         f'{str(path)!r}: {err}') from err
-    return [np.float32([0, 0, width, height])]
-
-
-def _dataset_boxes(model: nn.Module, score_thr: float,
-                   is_bottom_up: bool) -> Dict[str, List[np.ndarray]]:
+def _dataset_boxes(
+        model: nn.Module,
+        score_thr: float) -> Dict[str, Optional[List[np.ndarray]]]:
     """Return the boxes of each image of the test data set, by path."""
     dataset = DATASETS.build(model.cfg.test_dataloader.dataset)
     boxes = {}
     for info in map(dataset.get_data_info, range(len(dataset))):
-        if is_bottom_up:
-            boxes[info['img_path']] = []
+        if isinstance(model, BottomupPoseEstimator):
+            boxes[info['img_path']] = None
         elif info['bbox_score'][0] >= score_thr:
             boxes.setdefault(info['img_path'], []).append(info['bbox'][0])
-    if not boxes:
-        raise ValueError('the test data set of the config has no box with a '
-                         f'score of {score_thr} or more')
     return boxes
