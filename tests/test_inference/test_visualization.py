@@ -272,7 +272,7 @@ def dekr_head(cfg):
     cfg.model.neck = None
     cfg.model.head = dict(
         type='DEKRHead',
-        in_channels=512,
+        in_channels=256,
         num_keypoints=17,
         decoder=dict(
             type='SPR', input_size=(128, 128), heatmap_size=(32, 32),
