@@ -22,7 +22,7 @@ from srpose_mm.apis import (
 )
 
 from ..support.gadgets import GADGETS, RUN, SYSTEM
-from ..support.predict_helpers import picture
+from ..support.predict_helpers import DEMO, picture
 from ..support.run_checkpoint import run_checkpoint
 from ..support.server import serve
 from ..support.training import UNFORMATTED, build
@@ -46,8 +46,10 @@ def _here(tmp_path, monkeypatch):
 def small(tmp_path_factory):
     """Path of a config with a narrow model."""
     path = tmp_path_factory.mktemp('small') / 'small.py'
+    cfg = training('none', 'work')
+    cfg.test_dataloader = Config.fromfile(DEMO).test_dataloader
     with UNFORMATTED:
-        training('none', 'work').dump(path)
+        cfg.dump(path)
     return path
 
 
@@ -133,10 +135,17 @@ def image():
     return 'a.png'
 
 
+def sound(config):
+    """Write the weights of a config's model, and return their path."""
+    model = init_model(str(config), None, device='cpu')
+    torch.save(model.state_dict(), 'sound.pth')
+    return 'sound.pth'
+
+
 TOOLS = {
     'predict': lambda path, cfg: predict(cfg, path, image(), 'out'),
     'predict, a detector': lambda path, cfg: predict(
-        cfg, 'none.pth', image(), 'out', det_config=cfg, det_checkpoint=path),
+        cfg, sound(cfg), image(), 'out', det_config=cfg, det_checkpoint=path),
     'visualize': lambda path, cfg: visualize(
         cfg, path, 'out', images=[image()]),
     'export': lambda path, cfg: export_model(

@@ -1,1 +1,0 @@
-from .files import atomic_write as replacing  # noqa: F401
