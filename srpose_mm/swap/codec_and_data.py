@@ -7,6 +7,7 @@ from ..configs import iter_typed, type_name
 from .options import Size, SwapOptions
 from .stock_model import StockModel
 
+STOCK_MASK = 'BottomupGetHeatmapMask'
 TEST_PARTS = ('test_dataloader', 'val_dataloader', 'val_pipeline')
 
 
@@ -76,14 +77,17 @@ def replace_pipelines(cfg: Config, stock: StockModel, codec: dict) -> None:
 
     The steps can lie in data loaders, wrapped data sets, variables and hooks
     that switch pipelines. A bottom-up config that is for testing only gets a
-    training pipeline.
+    training pipeline; another one masks run-length encoded crowds too.
 
     Raises:
         ValueError: If a top-down training pipeline makes no targets.
     """
     steps = [step for step in iter_typed(dict(cfg.items()))
-             if type_name(step) == 'GenerateTarget']
+             if type_name(step) in ('GenerateTarget', STOCK_MASK)]
     for step in steps:
+        if type_name(step) == STOCK_MASK:
+            step['type'] = 'mmpose.BottomupGetValidMask'
+            continue
         step['encoder'] = deepcopy(codec)
         # One codec makes all targets.
         for old in ('multilevel', 'target_type'):
@@ -124,7 +128,7 @@ def _bottom_up_pipeline(cfg: Config, codec: dict) -> List[dict]:
     ]
     if codec.get('use_udp'):
         pipeline[1]['use_udp'] = True
-    if not cfg.get('default_scope'):
+    if cfg.get('default_scope') != 'mmpose':
         for step in pipeline:
             step['type'] = f'mmpose.{type_name(step)}'
     return pipeline

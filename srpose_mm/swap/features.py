@@ -37,7 +37,7 @@ class Feature(NamedTuple):
     height: int
 
 
-# Many configs share a backbone, and building one lasts a second.
+# Many configs share a backbone, which is built once.
 _cache: Dict[str, Tuple[Feature, ...]] = {}
 
 
@@ -61,7 +61,7 @@ def build_shapes(cfg: dict) -> nn.Module:
 def find_features(backbone: dict,
                   neck: Optional[dict],
                   input_size: Size,
-                  channels: int = 3) -> Tuple[Feature, ...]:
+                  channels: int) -> Tuple[Feature, ...]:
     """Return the feature maps of a backbone, or of its neck.
 
     Args:

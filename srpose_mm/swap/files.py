@@ -109,6 +109,7 @@ def compare_table(stock: Config, swapped: Config) -> str:
                     f'{cost.other_params / 1e6:.2f}', f'{cost.gflops:.2f}']
         # Errors of a stock model whose own package is not installed.
         except (ImportError, KeyError, RuntimeError, ValueError) as err:
+            row += [''] * 3
             notes.append(f'{name}: not counted, {err}'.splitlines()[0])
         rows.append(row)
     table = tabulate(

@@ -6,7 +6,8 @@ from mmpose.registry import MODELS
 from torch import nn
 
 from srpose_mm.apis import SwapRefused, swap_files, swap_head
-from srpose_mm.configs import load_config
+from srpose_mm.configs import load_config, locate_config
+from srpose_mm.swap.write_config import same_config
 
 from ..support.stock_models import AE, RES50, RTMPOSE, write_stock_config
 
@@ -167,6 +168,21 @@ def test_crowds_are_masked_bottom_up():
         expected.reshape(3, 4).T.bool().tolist())
 
 
+def test_stock_masks_of_a_training_pipeline_are_replaced():
+    """MMPose's mask ignores crowds that are run-length encoded."""
+    cfg = load_config(AE)
+    codec = dict(cfg.codec)
+    cfg.train_dataloader.dataset.pipeline = [
+        dict(type='GenerateTarget', encoder=codec),
+        dict(type='BottomupGetHeatmapMask', get_invalid=True)
+    ]
+    cfg = swap_head(cfg)
+    targets, mask = cfg.train_dataloader.dataset.pipeline
+    assert targets.encoder == cfg.codec
+    assert mask == dict(
+        type='mmpose.BottomupGetValidMask', get_invalid=True)
+
+
 def test_backbone_of_timm():
     """The new backbone brings its own channels and normalization."""
     stock = load_config(RTMPOSE)
@@ -213,14 +229,31 @@ def test_plain_vit_of_timm():
     ('td-hm_ViTPose-small-simple_8xb64-210e_coco-256x192',
      'FeatureMapProcessor'),
 ])
-def test_vitpose(name, neck):
-    """Without mmpretrain, the stock head tells the features' size."""
-    assert (load_config(name).model.get('neck') or {}).get('type') == neck
-    cfg = swap_head(name, 'srpose')
+def test_vitpose_without_mmpretrain(name, neck, tmp_path):
+    """The stock head tells the size of features that cannot be computed."""
+    stock = tmp_path / 'stock.py'
+    stock.write_text(f'''
+_base_ = ['{locate_config(name)}']
+model = dict(backbone=dict(type='missing.VisionTransformer'))
+''')
+    assert (load_config(stock).model.get('neck') or {}).get('type') == neck
+    files = swap_files(stock, tmp_path / 'mine.py', 'srpose')
+    cfg = files.cfg
     assert cfg.model.neck.type == 'SRPosePyramidNeck'
     assert cfg.model.neck.in_channels == 384
     assert cfg.model.head.upscale_factors == (8, 4, 2, 4)
     assert cfg.codec.heatmap_size == (192, 256)
+    assert files.table.splitlines()[3].split() == [
+        '|', 'after', '|', 'SRPosePyramidNeck', '|', 'SRPoseHead', '|',
+        '192x256', '|', '|', '|', '|'
+    ]
+    assert 'after: not counted, \'missing.VisionTransformer' in files.table
+    assert same_config(Config.fromfile(tmp_path / 'mine.py'), cfg)
+    cfg = load_config(stock)
+    cfg.model.head.decoder = dict(type='SimCCLabel', input_size=(192, 256))
+    with pytest.raises(SwapRefused, match='missing.VisionTransformer cannot '
+                       'be built here.*install its package'):
+        swap_head(cfg, 'srpose')
 
 
 def test_unknown_model_of_timm():

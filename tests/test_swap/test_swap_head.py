@@ -133,6 +133,14 @@ def test_no_targets_to_replace():
         swap_head(stock)
 
 
+def test_a_head_without_a_codec():
+    stock = load_config(RES50)
+    stock.model.head.decoder = stock.codec = None
+    with pytest.raises(SwapRefused, match='one codec with an input_size as '
+                       'decoder of HeatmapHead, got None; set the decoder'):
+        swap_head(stock)
+
+
 def test_imports_are_merged():
     stock = load_config(RES50)
     stock.custom_imports = dict(imports='mine', allow_failed_imports=True)
