@@ -134,9 +134,11 @@ def predict(config: ConfigLike,
                               bar)
             # OpenCV refuses some sizes by an error of its own.
             except (files.SkippedFile, OSError, cv2.error) as err:
-                summary.skipped.append((source.path, str(err)))
+                # The text of an OSError names a temporary file.
+                reason = getattr(err, 'strerror', None) or str(err).strip()
+                summary.skipped.append((source.path, reason))
                 # Quoted, because a name can have line breaks.
-                logger.warning(f'skipped {str(source.path)!r}: {err}')
+                logger.warning(f'skipped {str(source.path)!r}: {reason}')
     summary.seconds = perf_counter() - start
     logger.info(f'{summary}; results in {out_dir}' if out_dir else summary)
     return summary

@@ -117,6 +117,8 @@ def test_files_that_cannot_be_read_are_skipped(run, tmp_path, log):
     (folder / 'text.jpg').write_text('no image')
     (folder / 'text.mp4').write_text('no video')
     (folder / 'zero.webp').touch()
+    # No room for .json.
+    picture(folder / f'{"x" * 250}.png')
     (folder / 'notes.txt').write_text('not looked at')
     os.mkfifo(folder / 'pipe.jpg')
     summary = run([folder, tmp_path / 'missing.jpg'])
@@ -128,6 +130,7 @@ def test_files_that_cannot_be_read_are_skipped(run, tmp_path, log):
         'text.jpg': unreadable,
         'text.mp4': unreadable,
         'zero.webp': 'the file is empty',
+        f'{"x" * 250}.png': 'File name too long',
         'pipe.jpg': 'not a file',
         'missing.jpg': 'no such file'
     }
@@ -135,9 +138,10 @@ def test_files_that_cannot_be_read_are_skipped(run, tmp_path, log):
     out = tmp_path / 'out'
     assert {path for path in out.rglob('*') if path.is_file()} == {
         out / name for name in ('a.png', 'a.png.json', 'deep/z.jpg',
-                                'deep/z.jpg.json')
-    }
-    assert str(summary).startswith('2 images, 2 instances, 7 files skipped, ')
+                                'deep/z.jpg.json', f'{"x" * 250}.png')
+    } == set(summary.files)
+    assert str(summary).startswith('2 images, 2 instances, 8 files skipped, ')
+    assert not any('unfinished' in message for message in log)
     assert f"skipped '{folder}/zero.webp': the file is empty" in log
 
 
