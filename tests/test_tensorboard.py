@@ -10,7 +10,7 @@ from .conftest import CONFIGS
 
 # As the manual says it: --cfg-options KEY=VALUE.
 KEY, VALUE = 'visualizer.vis_backends.0.type', 'TensorboardVisBackend'
-FILES = sorted(CONFIGS.rglob('*.py'))
+FILES = sorted(CONFIGS.glob('[!_]*/**/*.py'))
 
 
 @pytest.mark.parametrize('file', FILES, ids=lambda file: file.stem)

@@ -67,8 +67,9 @@ class CallOnly:
     def __init__(self, function: Callable):
         self.function = function
 
-    def __call__(self, *args: Any) -> Any:
-        return self.function(*args)
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function; logging passes a keyword."""
+        return self.function(*args, **kwargs)
 
     def __setstate__(self, state: Any) -> None:
         raise Refused(f'a state of {self.function.__name__}')

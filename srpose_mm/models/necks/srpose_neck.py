@@ -82,7 +82,10 @@ class SRPoseNeck(BaseModule):
             ConvBNReLU(coarse, fine, norm_cfg))
 
     def forward(self, feats: Sequence[Tensor]) -> Tuple[Tensor, ...]:
-        """Fuse the backbone's outputs, fine to coarse, to (lr, feat_0, ...).
+        """Fuse the backbone's outputs, fine to coarse.
+
+        Returns:
+            lr and the features of each level, (lr, feat_0, ...).
         """
         feats = feats[::-1]
         check_channels(self, feats, self.in_channels)
