@@ -356,3 +356,46 @@ def test_setup_py_reads_its_version(build_wheels, tmp_path):
     assert printed.stdout == b'1.2\n'
     with pytest.raises(ValueError, match='setup.py: expected .* in it'):
         build_wheels.read_version_by_globals(setup_py)
+
+
+@pytest.fixture
+def matrix(monkeypatch):
+    module = load(monkeypatch, 'matrix')
+    monkeypatch.setattr(module, 'find_python', lambda version: 'python')
+    return module
+
+
+def run_matrix(matrix, monkeypatch, tmp_path, codes):
+    """Run one row; its set-up and its tests end with these codes."""
+    codes = iter(codes)
+
+    def run(command, log):
+        log.write_text('.....\n===== 5 passed in 1 s =====\n')
+        return next(codes)
+
+    monkeypatch.setattr(matrix, 'run', run)
+    monkeypatch.setattr(matrix, 'installed_versions',
+                        lambda venv: ['2.1.2', '1.26.4', '4.11'])
+    code = matrix.main(['--folder', str(tmp_path), '--rows', 'oldest'])
+    return code, (tmp_path / 'matrix.md').read_text().splitlines()[-1]
+
+
+@pytest.mark.parametrize('tests', [0, 1])
+def test_matrix(matrix, monkeypatch, tmp_path, tests):
+    code, row = run_matrix(matrix, monkeypatch, tmp_path, [0, tests])
+    assert code == tests
+    assert row.startswith(
+        '| oldest | 3.10 | 2.1.2 | 1.26.4 | 4.11 | 5 passed in 1 s | 20')
+
+
+def test_matrix_without_an_environment(matrix, monkeypatch, tmp_path):
+    code, row = run_matrix(matrix, monkeypatch, tmp_path, [1])
+    assert code == 1
+    assert '| no environment, see ' in row
+
+
+def test_matrix_without_a_python(matrix, monkeypatch, tmp_path):
+    monkeypatch.setattr(matrix, 'find_python', lambda version: None)
+    code, row = run_matrix(matrix, monkeypatch, tmp_path, [])
+    assert code == 0
+    assert '| untested, no such Python |' in row
