@@ -1,11 +1,11 @@
-"""Put a super-resolution head on a stock MMPose model.
+r"""Put a super-resolution head on a stock MMPose model.
 
 The tool writes a config that inherits from the stock one and runs with mim,
 and prints the model before and after. With --checkpoint, the weights that
 stay are written beside it, with the suffix .pth, and the config loads them.
 
 Example:
-    mim run srpose_mm swap_head td-hm_res50_8xb64-210e_coco-256x192 \\
+    mim run srpose_mm swap_head td-hm_res50_8xb64-210e_coco-256x192 \
         --scheme srpose --out my_config.py --checkpoint stock.pth
     mim train mmpose my_config.py
 """

@@ -1,3 +1,4 @@
+"""Codec, pipelines and flip settings for the new head."""
 from copy import deepcopy
 from typing import List
 

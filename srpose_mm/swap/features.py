@@ -1,3 +1,4 @@
+"""Feature maps of backbones, without computing any."""
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 import torch

@@ -1,3 +1,4 @@
+"""Write a swapped config, and the weights that stay."""
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
 
@@ -76,6 +77,7 @@ def swap_files(config: Union[str, Path],
         if not any(key.startswith('backbone.') for key in weights.fresh):
             # The checkpoint replaces all weights that this would download.
             cfg.model.backbone.init_cfg = None
+            cfg.model.backbone.pop('pretrained', None)
     table = compare_table(stock, cfg)
     if weights is not None:
         meta = dict(

@@ -1,3 +1,4 @@
+"""The user's choices about a swap."""
 from dataclasses import dataclass
 from typing import Any, Optional, Sequence, Tuple, Union
 

@@ -1,3 +1,4 @@
+"""Neck and head of the new model."""
 from math import log2
 from typing import NamedTuple, Optional, Sequence, Tuple
 

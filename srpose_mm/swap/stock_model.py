@@ -1,3 +1,4 @@
+"""The parts of a stock model, and the heads that can be swapped."""
 from typing import NamedTuple, Optional, Tuple
 
 from mmengine.config import Config, ConfigDict

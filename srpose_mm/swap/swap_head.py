@@ -1,3 +1,4 @@
+"""Swap the head of a config."""
 from copy import deepcopy
 from typing import Any, Optional, Sequence, Union
 

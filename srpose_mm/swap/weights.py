@@ -1,3 +1,4 @@
+"""Weights of a stock checkpoint that fit into a swapped model."""
 from collections import Counter
 from copy import deepcopy
 from pathlib import Path

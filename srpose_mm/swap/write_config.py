@@ -1,3 +1,4 @@
+"""Write a config as the lines that differ from its base."""
 import os
 from pathlib import Path
 from typing import Any, List, Tuple

@@ -198,6 +198,18 @@ def test_pretrained_asks_timm_when_the_training_starts(monkeypatch):
         assert torch.equal(value, source.state_dict()[key])
 
 
+def test_a_download_that_fails(monkeypatch):
+    backbone = build(LITE0, pretrained=True)
+
+    def no_network(*args, **kwargs):
+        raise OSError('no route')
+
+    monkeypatch.setattr(timm, 'create_model', no_network)
+    with pytest.raises(OSError, match='TimmBackbone: cannot download the '
+                       r'weights of tf_efficientnet_lite0 \(no route\); set '):
+        backbone.init_weights()
+
+
 @pytest.mark.parametrize('kwargs, message', [
     (dict(pretrained=True, init_cfg=dict(type='Normal')),
       'pretrained or init_cfg, got both'),

@@ -199,6 +199,18 @@ def test_backbone_of_timm():
     check_trains(cfg)
 
 
+def test_backbone_of_timm_bottom_up():
+    """One gray channel: timm has no mean and deviation for it."""
+    stock = load_config(AE)
+    stock.model.backbone.in_channels = 1
+    cfg = swap_head(stock, backbone='timm:mobilenetv4_conv_small_050')
+    assert cfg.model.backbone.in_channels == 1
+    assert cfg.model.data_preprocessor == stock.model.data_preprocessor
+    assert cfg.model.head.in_channels == 480
+    assert cfg.model.head.deconv_out_channels == (256, 256, 256)
+    assert cfg.codec.heatmap_size == (512, 512)
+
+
 def test_backbone_of_timm_with_sr_head():
     cfg = swap_head('td-hm_hrnet-w32_8xb64-210e_coco-256x192',
                     backbone='timm:tf_efficientnet_lite0')

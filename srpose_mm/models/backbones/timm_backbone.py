@@ -41,6 +41,7 @@ class TimmBackbone(BaseModule):
 
     Raises:
         ImportError: If timm is not installed.
+        OSError: If the download fails.
         ValueError: If timm has no such model, a level does not exist, both
             ``pretrained`` and ``init_cfg`` are given, or the checkpoint has
             not all weights of the model.
@@ -118,11 +119,17 @@ class TimmBackbone(BaseModule):
         else:
             super().init_weights()
             return
-        source = self._create(
-            features_only=True,
-            out_indices=self.out_indices,
-            pretrained=True,
-            pretrained_cfg_overlay=overlay)
+        try:
+            source = self._create(
+                features_only=True,
+                out_indices=self.out_indices,
+                pretrained=True,
+                pretrained_cfg_overlay=overlay)
+        except OSError as err:
+            raise OSError(
+                f'TimmBackbone: cannot download the weights of '
+                f'{self.model_name} ({err}); set init_cfg to '
+                'dict(type=\'Pretrained\', checkpoint=FILE)') from err
         self.model.load_state_dict(source.state_dict())
 
     def _create(self, **kwargs) -> nn.Module:
