@@ -1,4 +1,5 @@
 """The pages of the manual: links, commands, code, the generated reference."""
+import importlib
 import importlib.util
 import re
 import shlex
@@ -91,6 +92,14 @@ def test_our_tools_know_their_options(words):
     if '--help' in words:
         return
     load(path).parse_args(words[1:])
+
+
+@pytest.mark.parametrize('words', [
+    command for command in commands('python', '-m')
+    if command.values[0][0].startswith('lab.')
+])
+def test_the_laboratory_knows_its_options(words):
+    importlib.import_module(f'{words[0]}.__main__').parse_args(words[1:])
 
 
 @pytest.mark.parametrize('words', commands('mim', 'run', 'mmpose'))
