@@ -26,8 +26,8 @@ The coarse-to-fine SRPose neck with an SR block on each of its levels.
 
 PAGES = [ROOT / 'docs' / name for name in ('results.md', 'benchmark.md')]
 # The place of a table: <!-- PATH -->, the old table, <!-- end -->.
-PLACE = re.compile(r'(<!-- ((?:lab/experiments|docs)/\S+) -->\n).*?(<!-- end -->)',
-                   flags=re.DOTALL)
+PLACE = re.compile(
+    r'(<!-- ((?:lab/experiments|docs)/\S+) -->\n).*?(<!-- end -->)', re.DOTALL)
 
 NOTE = """
 Columns marked *paper* are what the
@@ -78,7 +78,8 @@ def with_tables(page):
         start, name, end = match.groups()
         title, _, table = (ROOT / name).read_text('utf-8').partition('\n\n')
         if not title.startswith('# '):
-            raise ValueError(f'{name}: expected a title in the first line, got {title!r}')
+            raise ValueError(f'{name}: expected a title in the first line, '
+                             f'got {title!r}')
         return f'{start}{table}{end}'
 
     return PLACE.sub(fill, page)
