@@ -1,4 +1,4 @@
-"""One training step and one decode of a model, on data made up for it."""
+"""A training step and a decoding of a model on random data."""
 from typing import List
 
 import numpy as np
@@ -9,7 +9,6 @@ from mmengine.registry import DefaultScope
 from mmpose.registry import MODELS, TRANSFORMS
 
 from srpose_mm.configs import type_name
-from srpose_mm.swap.stock_model import BOTTOM_UP
 
 LEARNING_RATE = 1e-4
 
@@ -17,35 +16,37 @@ LEARNING_RATE = 1e-4
 def run_once(cfg: Config, batch_size: int = 2, seed: int = 0) -> List[str]:
     """Train a model for one step and let it predict once.
 
-    Images are noise of the input's size. From there on all is as in training:
-    the config's own codec makes the targets, and its head the losses.
+    The images are noise of the input's size. The config's own codec makes the
+    targets and its head computes the loss, as in training.
 
     Args:
-        cfg: The config. Its weights are drawn at random, none are loaded.
-        batch_size: Samples in the batch, B.
-        seed: Of images, keypoints and weights.
+        cfg: The config. Its weights are random.
+        batch_size: Number of samples in the batch.
+        seed: Seed of images, keypoints and weights.
 
     Returns:
-        Names of the parameters that the loss does not reach.
+        Names of the parameters without a gradient.
 
     Raises:
         RuntimeError: If a loss, a weight or a keypoint is not finite, or the
             keypoints have the wrong shape.
     """
     torch.manual_seed(seed)
-    keypoints = _num_keypoints(cfg)
+    head = cfg.model.head
+    keypoints = head.get('out_channels', head.get('num_keypoints'))
+    steps = cfg.train_dataloader.dataset.pipeline
+    first = [type_name(step) for step in steps].index('GenerateTarget')
+    rng = np.random.default_rng(seed)
     with DefaultScope.overwrite_default_scope('mmpose'):
         model = MODELS.build(cfg.model)
-        pack = Compose([
-            TRANSFORMS.build(step) for step in _target_steps(cfg)
+        pack = Compose([TRANSFORMS.build(step) for step in steps[first:]])
+        data = pseudo_collate([
+            pack(_sample(cfg, keypoints, rng)) for _ in range(batch_size)
         ])
-        rng = np.random.default_rng(seed)
-        samples = [pack(_sample(cfg, keypoints, rng, i))
-                   for i in range(batch_size)]
-    unused = _train_step(model, pseudo_collate(samples))
+    unused = _train_step(model, data)
     # Some models predict more keypoints than their test data has.
     kept = cfg.model.test_cfg.get('output_keypoint_indices')
-    _predict(model, pseudo_collate(samples), len(kept) if kept else keypoints)
+    _predict(model, data, len(kept) if kept else keypoints)
     return unused
 
 
@@ -58,58 +59,42 @@ def _train_step(model: torch.nn.Module, data: dict) -> List[str]:
     unused = []
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if parameter.grad is None:
-                unused += [name] if parameter.requires_grad else []
-                continue
-            parameter -= LEARNING_RATE * parameter.grad
-            _check_finite(name, parameter)
-            parameter.grad = None
+            if parameter.grad is not None:
+                parameter -= LEARNING_RATE * parameter.grad
+                _check_finite(name, parameter)
+            elif parameter.requires_grad:
+                unused.append(name)
     return unused
 
 
+@torch.no_grad()
 def _predict(model: torch.nn.Module, data: dict, keypoints: int) -> None:
     model.eval()
-    with torch.no_grad():
-        data = model.data_preprocessor(data, False)
-        results = model(**data, mode='predict')
-    for sample in results:
-        found = np.asarray(sample.pred_instances.keypoints)
-        _check_finite('a keypoint', torch.from_numpy(found))
-        if found.ndim != 3 or found.shape[1:] != (keypoints, 2):
-            raise RuntimeError(f'run_once: expected (N, {keypoints}, 2) '
-                               f'keypoints, got {found.shape}')
+    data = model.data_preprocessor(data, False)
+    for sample in model(**data, mode='predict'):
+        predicted = np.asarray(sample.pred_instances.keypoints)
+        _check_finite('a keypoint', torch.from_numpy(predicted))
+        if predicted.ndim != 3 or predicted.shape[1:] != (keypoints, 2):
+            raise RuntimeError(f'expected keypoints of shape (N, {keypoints}, '
+                               f'2), got {predicted.shape}')
 
 
-def _check_finite(what: str, values: torch.Tensor) -> None:
+def _check_finite(name: str, values: torch.Tensor) -> None:
     if not torch.isfinite(values).all():
-        raise RuntimeError(f'run_once: {what} is not finite')
+        raise RuntimeError(f'{name} is not finite')
 
 
-def _num_keypoints(cfg: Config) -> int:
-    head = cfg.model.head
-    return head.get('out_channels', head.get('num_keypoints'))
-
-
-def _target_steps(cfg: Config) -> List[dict]:
-    """The end of the training pipeline, from the targets on."""
-    steps = cfg.train_dataloader.dataset.pipeline
-    first = [type_name(step) for step in steps].index('GenerateTarget')
-    return steps[first:]
-
-
-def _sample(cfg: Config, keypoints: int, rng: np.random.Generator,
-            number: int) -> dict:
-    """A sample as it comes from the steps before the targets."""
+def _sample(cfg: Config, keypoints: int, rng: np.random.Generator) -> dict:
+    """Return a sample as the step before ``GenerateTarget`` does."""
     width, height = size = np.array(cfg.codec.input_size)
-    people = 2 if type_name(cfg.model) == BOTTOM_UP else 1
-    places = rng.uniform(0.1, 0.9, (people, keypoints, 2)) * size
-    places = places.astype(np.float32)
+    instances = 2 if type_name(cfg.model) == 'BottomupPoseEstimator' else 1
+    points = rng.uniform(0.1, 0.9, (instances, keypoints, 2)) * size
+    points = points.astype(np.float32)
     box = np.array([0, 0, width, height], dtype=np.float32)
-    visible = np.ones((people, keypoints), dtype=np.float32)
     return dict(
-        id=number,
-        img_id=number,
-        img_path=f'{number}.jpg',
+        id=0,
+        img_id=0,
+        img_path='0.jpg',
         img=rng.integers(0, 256, (height, width, 3), dtype=np.uint8),
         img_shape=(height, width),
         ori_shape=(height, width),
@@ -119,10 +104,10 @@ def _sample(cfg: Config, keypoints: int, rng: np.random.Generator,
         warp_mat=np.eye(2, 3, dtype=np.float32),
         flip_indices=list(range(keypoints)),
         dataset_keypoint_weights=np.ones(keypoints, dtype=np.float32),
-        bbox=np.repeat(box[None], people, axis=0),
-        bbox_score=np.ones(people, dtype=np.float32),
-        area=np.full(people, width * height, dtype=np.float32),
+        bbox=np.repeat(box[None], instances, axis=0),
+        bbox_score=np.ones(instances, dtype=np.float32),
+        area=np.full(instances, width * height, dtype=np.float32),
         invalid_segs=[],
-        keypoints=places,
-        keypoints_visible=visible,
-        transformed_keypoints=places.copy())
+        keypoints=points,
+        keypoints_visible=np.ones((instances, keypoints), dtype=np.float32),
+        transformed_keypoints=points.copy())
