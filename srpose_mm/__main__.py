@@ -5,7 +5,7 @@ Example:
 """
 import argparse
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions
 from typing import Dict, List
 
 import torch
@@ -17,8 +17,9 @@ from .configs import SRPOSE_MIM, load_config
 from .environment import is_installed
 from .version import __version__
 
-PACKAGES = ('numpy', 'mmcv', 'mmdet', 'mmpose', 'xtcocotools')
 REGISTRIES = ('KEYPOINT_CODECS', 'MODELS', 'TRANSFORMS', 'HOOKS')
+# Packages that MMEngine's report lacks.
+PACKAGES = ('mmcv', 'mmdet', 'mmpose', 'numpy', 'xtcocotools')
 # Purpose of each optional module.
 OPTIONAL = {
     'mmcv._ext': 'compiled operators of mmcv, which mmcv-lite lacks',
@@ -35,7 +36,8 @@ def environment_report() -> str:
     """Return versions, registered classes and missing packages as text."""
     rows = collect_env()
     rows.pop('PyTorch compiling details')
-    rows.update((name, _version(name)) for name in PACKAGES)
+    found = {d.metadata['Name']: d.version for d in distributions()}
+    rows.update((name, found.get(name, 'missing')) for name in PACKAGES)
     missing = {k: v for k, v in OPTIONAL.items() if not is_installed(k)}
     parts = {
         f'srpose_mm {__version__}': rows,
@@ -75,13 +77,6 @@ def main(argv=None):
         description=__doc__,
         formatter_class=argparse.RawTextHelpFormatter).parse_args(argv)
     sys.stdout.write(f'{environment_report()}\n\n{run_demo_model()}\n')
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return 'not installed'
 
 
 if __name__ == '__main__':

@@ -51,10 +51,9 @@ def measure_complexity(
     cfg = load_config(config)
     width, height = model_input_size(cfg, input_size)
     init_scope(cfg)
-    model_cfg = copy.deepcopy(cfg.model)
-    if model_cfg.get('backbone'):
-        model_cfg.backbone.pop('init_cfg', None)
-    model = MODELS.build(model_cfg).eval().to('meta').requires_grad_(True)
+    # Weights are not initialised, so nothing is downloaded.
+    model = MODELS.build(copy.deepcopy(cfg.model)).eval().to('meta')
+    model.requires_grad_(True)
     for module in model.modules():
         # Recomputing activations to save memory is not part of the count, and
         # torch before 2.2 cannot do it on the meta device.

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.config import Config
+from mmengine.model import ImgDataPreprocessor
 from mmpose.apis import init_model
 from mmpose.models import BottomupPoseEstimator, TopdownPoseEstimator
 from mmpose.models.heads import AssociativeEmbeddingHead
@@ -35,12 +36,13 @@ from ..console import get_logger
 from ..environment import is_installed
 from ..version import __version__
 from .complexity import forward_images, model_input_size
-from .deployed import AXES, HOW_TO_USE, DeployedModel, describe
+from .fuse import fuse_for_inference
+from .metadata import AXES, HOW_TO_USE, describe
 
 # Formats and the packages that they need.
 FORMATS = dict(onnx=('onnx', 'onnxruntime'), torchscript=())
-# The trace sees the first size; the second shows what the trace fixed.
-BATCH_SIZES = (1, 3)
+# A trace records one image; another batch size shows what the trace fixed.
+BATCH_SIZE = 3
 # Allowed difference of maps and scores as a part of the highest value, and of
 # keypoints in input px.
 RELATIVE_TOLERANCE = 1e-4
@@ -53,7 +55,7 @@ class ExportMismatch(RuntimeError):
 
 
 class ExportResult(NamedTuple):
-    """Description of an exported file.
+    """Exported file that passed the comparison with its model.
 
     Attributes:
         file: Path of the file.
@@ -69,6 +71,48 @@ class ExportResult(NamedTuple):
     shapes: Dict[str, Tuple[int, ...]]
     differences: Dict[str, float]
     compared: Optional[Tuple[int, int]]
+
+
+class DeployedModel(nn.Module):
+    """Fused pose estimator from images to the outputs of a file.
+
+    Shapes: (B, C, h, w) -> keypoints (B, K, 2) and scores (B, K). Without
+    decoding -> heatmaps (B, K, H, W), and tags (B, L, H, W) of a bottom-up
+    model.
+
+    Args:
+        model: Pose estimator of MMPose. It is not changed.
+        decode: Whether the head's codec decodes the heatmaps.
+        normalize: Whether the model's data preprocessor is included.
+    """
+
+    def __init__(self, model: nn.Module, decode: bool, normalize: bool):
+        super().__init__()
+        self.model = fuse_for_inference(model)
+        self.decode = decode
+        self.normalize = normalize
+        self.keypoint_indices = None
+        # As in MMPose: for top-down models with one map per keypoint.
+        if (isinstance(model, TopdownPoseEstimator) and getattr(
+                model.head.decoder, 'heatmap_type', None) != 'combined'):
+            test_cfg = model.test_cfg or {}
+            self.keypoint_indices = test_cfg.get('output_keypoint_indices')
+
+    def forward(self, images: Tensor) -> Tuple[Tensor, ...]:
+        """Return the outputs for float32 images in shape (B, C, h, w)."""
+        if self.normalize:
+            # PoseDataPreprocessor counts images in Python, which a trace
+            # cannot record.
+            images = ImgDataPreprocessor.forward(self.model.data_preprocessor,
+                                                 dict(inputs=images))['inputs']
+        outputs = self.model(images, None)
+        if self.decode:
+            outputs = self.model.head.decoder.decode_tensor(outputs)
+        if isinstance(outputs, Tensor):
+            outputs = outputs,
+        if self.keypoint_indices is not None:
+            outputs = [output[:, self.keypoint_indices] for output in outputs]
+        return tuple(outputs)
 
 
 def export_model(config: ConfigLike,
@@ -93,8 +137,7 @@ def export_model(config: ConfigLike,
     The outputs contain the keypoints of ``test_cfg.output_keypoint_indices``
     only. The metadata of an ONNX file, or the extra file ``metadata.json`` of
     TorchScript, says how to make the input and how to read the outputs. The
-    file runs on the CPU with one and with three random images before it
-    replaces ``out``.
+    file runs on the CPU with random images before it replaces ``out``.
 
     Args:
         config: Config, or an argument of
@@ -103,7 +146,8 @@ def export_model(config: ConfigLike,
         checkpoint: File or URL of the weights. If it is ``None``, the weights
             are random.
         format: ``'onnx'`` or ``'torchscript'``. ``torch.jit.load`` reads the
-            latter without MMPose; it is frozen for the CPU.
+            latter without MMPose, and it returns a tuple; it is frozen for
+            the CPU.
         input_size: Image size (w, h) in px. If it is ``None``, the codec's.
         decode: Whether the file decodes keypoints, which only
             :class:`SRHeatmap` can. If it is ``None``, the file decodes if the
@@ -129,49 +173,37 @@ def export_model(config: ConfigLike,
             raise ImportError(f'expected {package} to be installed for the '
                               f'format {format}; pip install {package}')
     cfg, out = load_config(config), Path(out)
-    check_out(out, *([] if checkpoint is None else [checkpoint]))
     size = model_input_size(cfg, input_size)
+    check_out(out, *([] if checkpoint is None else [checkpoint]))
     with atomic_write(out) as path:
         model = _build_model(cfg, checkpoint)
-        deployed = DeployedModel(model, _can_decode(model, size, decode),
-                                 normalize).eval()
-        shape = input_channels(cfg), *size[::-1]
-        expected = [_expect(model, deployed, (b, *shape)) for b in BATCH_SIZES]
+        deployed = _deploy(model, size, decode, normalize)
+        images = torch.rand(
+            (BATCH_SIZE, input_channels(cfg), *size[::-1]),
+            generator=torch.Generator().manual_seed(0))
+        images = 255 * images if normalize else 4 * images - 2
+        expected, steady = _expect(model, deployed, images)
         shapes = {
-            name: tuple(tensor.shape) for name, tensor in dict(
-                inputs=expected[0].images, **expected[0].outputs).items()
+            name: tuple(tensor.shape[1:])
+            for name, tensor in dict(inputs=images, **expected).items()
         }
-        facts = describe(cfg, deployed, model.dataset_meta, shapes)
+        facts = describe(cfg, model, shapes, normalize,
+                         deployed.keypoint_indices)
         with torch.no_grad(), warnings.catch_warnings():
-            # A trace warns about every comparison of sizes. The second batch
-            # size shows whether one mattered.
+            # A trace warns about every comparison of sizes.
             warnings.simplefilter('ignore', torch.jit.TracerWarning)
             warnings.simplefilter('ignore', DeprecationWarning)
             if format == 'onnx':
-                _write_onnx(deployed, expected[0], path, facts, opset)
+                _write_onnx(deployed, list(expected), images[:1], path, facts,
+                            opset)
             else:
-                _write_torchscript(deployed, expected[0], path, facts)
-            found = [_compare(path, format, one) for one in expected]
+                _write_torchscript(deployed, images[:1], path, facts)
+            outputs = _run(path, format, images)
+        differences = _compare(expected, outputs, steady)
     compared = None
     if deployed.decode:
-        steady = torch.cat([one.steady for one in expected])
         compared = int(steady.sum()), steady.numel()
-    return ExportResult(
-        file=out,
-        shapes={name: shape[1:] for name, shape in shapes.items()},
-        differences={name: max(f[name] for f in found) for name in found[0]},
-        compared=compared)
-
-
-class _Expected(NamedTuple):
-    """Outputs of MMPose for random images.
-
-    ``steady`` is the mask (B, K) of the keypoints that noise of 1e-4 of the
-    highest value does not move by 0.01 px, or ``None`` without keypoints.
-    """
-    images: Tensor
-    outputs: Dict[str, Tensor]
-    steady: Optional[Tensor]
+    return ExportResult(out, shapes, differences, compared)
 
 
 def _build_model(cfg: Config,
@@ -192,47 +224,46 @@ def _build_model(cfg: Config,
     return model
 
 
-def _can_decode(model: nn.Module, input_size: Tuple[int, int],
-                wanted: Optional[bool]) -> bool:
-    """Return True if the file decodes keypoints."""
+def _deploy(model: nn.Module, input_size: Tuple[int, int],
+            decode: Optional[bool], normalize: bool) -> DeployedModel:
+    """Return the model that the file contains."""
     codec = model.head.decoder
-    possible = isinstance(codec, SRHeatmap) and tuple(
-        codec.input_size) == input_size
-    if wanted and not possible:
+    can_decode = (isinstance(codec, SRHeatmap)
+                  and tuple(codec.input_size) == input_size)
+    if decode and not can_decode:
         raise ValueError(
-            'expected an SRHeatmap for inputs of {}x{} to decode with, got '
-            '{} for {}; export without decode'.format(
+            'expected an SRHeatmap for {}x{} as the decoder, got {} for {}; '
+            'export without decode'.format(
                 *input_size,
                 type(codec).__name__, getattr(codec, 'input_size', None)))
-    return possible if wanted is None else wanted
+    decode = can_decode if decode is None else decode
+    return DeployedModel(model, decode, normalize).eval()
 
 
 @torch.no_grad()
 def _expect(model: nn.Module, deployed: DeployedModel,
-            shape: Tuple[int, ...]) -> _Expected:
-    """Run MMPose's model on random images, which depend on the shape only."""
-    generator = torch.Generator().manual_seed(shape[0])
+            images: Tensor) -> Tuple[Dict[str, Tensor], Optional[Tensor]]:
+    """Return MMPose's outputs by name and the mask of steady keypoints.
+
+    The mask (B, K) is True for keypoints that noise of 1e-4 of a heatmap's
+    highest value does not move by 0.01 px. It is ``None`` without keypoints.
+    """
     if deployed.normalize:
-        images = 255 * torch.rand(shape, generator=generator)
-        inputs = model.data_preprocessor(
+        images = model.data_preprocessor(
             dict(inputs=list(images), data_samples=[]))['inputs']
-    else:
-        images = inputs = torch.randn(shape, generator=generator)
-    outputs = _named_maps(model, forward_images(model, inputs))
-    steady = None
+    outputs = _named_maps(model, forward_images(model, images))
     if deployed.decode:
         heatmaps = outputs['heatmaps']
         keypoints, scores = _decode(model, heatmaps)
-        outputs = dict(keypoints=keypoints, scores=scores)
         steady = torch.ones_like(scores, dtype=torch.bool)
-        for noise in _noise(heatmaps, generator):
+        for noise in _noise(heatmaps):
             moved = _decode(model, heatmaps + noise)[0] - keypoints
             steady &= moved.abs().amax(dim=-1) < PIXEL_TOLERANCE
+        outputs = dict(keypoints=keypoints, scores=scores, steady=steady)
     if deployed.keypoint_indices is not None:
         selected = torch.tensor(deployed.keypoint_indices)
         outputs = {key: out[:, selected] for key, out in outputs.items()}
-        steady = None if steady is None else steady[:, selected]
-    return _Expected(images, outputs, steady)
+    return outputs, outputs.pop('steady', None)
 
 
 def _named_maps(model: nn.Module, outputs: Any) -> Dict[str, Tensor]:
@@ -260,8 +291,9 @@ def _decode(model: nn.Module, heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
     return torch.from_numpy(keypoints), torch.from_numpy(scores)
 
 
-def _noise(heatmaps: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
+def _noise(heatmaps: Tensor) -> Iterator[Tensor]:
     """Yield noise of 1e-4 of the highest value of each heatmap."""
+    generator = torch.Generator().manual_seed(0)
     scale = RELATIVE_TOLERANCE * heatmaps.abs().amax((-2, -1), keepdim=True)
     size_hw = heatmaps.shape[-2:]
     coarse = *heatmaps.shape[:2], *(size // 8 + 1 for size in size_hw)
@@ -273,23 +305,25 @@ def _noise(heatmaps: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
         yield scale * (fine + smooth)
 
 
-def _write_onnx(deployed: DeployedModel, expected: _Expected, path: Path,
-                facts: Dict[str, Any], opset: int) -> None:
+def _write_onnx(deployed: DeployedModel, names: Sequence[str], image: Tensor,
+                path: Path, facts: Dict[str, Any], opset: int) -> None:
     """Write an ONNX file with its metadata."""
     import onnx
-    options = dict(input_names=['inputs'], output_names=list(expected.outputs))
-    axes = {name: {0: 'batch'} for names in options.values() for name in names}
     # torch >= 2.9 defaults to an exporter that needs onnxscript.
+    options = {}
     if 'dynamo' in inspect.signature(torch.onnx.export).parameters:
         options['dynamo'] = False
-    # ONNX has no memory formats: channels-last weights would be transposed.
-    deployed = deployed.to(memory_format=torch.contiguous_format)
     try:
         torch.onnx.export(
-            deployed, (expected.images, ),
+            # ONNX has no memory formats: weights in channels-last would be
+            # transposed.
+            deployed.to(memory_format=torch.contiguous_format),
+            (image, ),
             str(path),
+            input_names=['inputs'],
+            output_names=names,
+            dynamic_axes={name: {0: 'batch'} for name in ('inputs', *names)},
             opset_version=opset,
-            dynamic_axes=axes,
             **options)
     except (RuntimeError, ValueError) as err:
         raise ValueError(f'cannot export with opset {opset}: {err}; try '
@@ -305,11 +339,11 @@ def _write_onnx(deployed: DeployedModel, expected: _Expected, path: Path,
     onnx.save(model, str(path))
 
 
-def _write_torchscript(deployed: DeployedModel, expected: _Expected,
-                       path: Path, facts: Dict[str, Any]) -> None:
+def _write_torchscript(deployed: DeployedModel, image: Tensor, path: Path,
+                       facts: Dict[str, Any]) -> None:
     """Write a TorchScript file with its metadata."""
-    # torch's own check would run the model on the traced batch only.
-    traced = torch.jit.trace(deployed, expected.images, check_trace=False)
+    # torch's own check would run the model on the traced image only.
+    traced = torch.jit.trace(deployed, image, check_trace=False)
     text = json.dumps(dict(how_to_use=HOW_TO_USE, **facts))
     torch.jit.save(
         torch.jit.freeze(traced),
@@ -318,45 +352,47 @@ def _write_torchscript(deployed: DeployedModel, expected: _Expected,
 
 
 def _run(path: Path, format: str, images: Tensor) -> Sequence[Tensor]:
-    """Return the outputs of an exported file."""
-    if format == 'onnx':
+    """Return the outputs of an exported file.
+
+    Raises:
+        ExportMismatch: If the file does not run.
+    """
+    try:
+        if format == 'torchscript':
+            return torch.jit.load(str(path))(images)
         import onnxruntime
         session = onnxruntime.InferenceSession(
             str(path), providers=['CPUExecutionProvider'])
         outputs = session.run(None, dict(inputs=images.numpy()))
         return [torch.from_numpy(output) for output in outputs]
-    outputs = torch.jit.load(str(path))(images)
-    return outputs if isinstance(outputs, tuple) else (outputs, )
-
-
-def _compare(path: Path, format: str, expected: _Expected) -> Dict[str, float]:
-    """Run a file and return the largest difference of each output.
-
-    Raises:
-        ExportMismatch: If the file fails or an output differs.
-    """
-    batch = f'with a batch of {len(expected.images)}'
-    try:
-        outputs = _run(path, format, expected.images)
     # Runtimes raise errors of their own, some of which are plain exceptions.
     except Exception as err:
-        raise ExportMismatch('expected a file that runs with any batch size, '
-                             f'got an error {batch}: {str(err)[-300:]}; no '
-                             'file is written') from err
+        raise ExportMismatch(
+            'expected a file that runs with any batch size, got an error with '
+            f'{len(images)} images: {str(err)[-300:]}; no file is written'
+        ) from err
+
+
+def _compare(expected: Dict[str, Tensor], outputs: Sequence[Tensor],
+             steady: Optional[Tensor]) -> Dict[str, float]:
+    """Return the largest difference of each output.
+
+    Raises:
+        ExportMismatch: If an output differs by more than its tolerance.
+    """
     found = {}
-    for (name, want), got in zip(expected.outputs.items(), outputs):
+    for (name, want), got in zip(expected.items(), outputs):
         scale = max(want.abs().max().item(), 1e-30)
         limit = RELATIVE_TOLERANCE * scale
         if name == 'keypoints':
             scale, limit = 1., PIXEL_TOLERANCE
-            want, got = want[expected.steady], got[expected.steady]
+            want, got = want[steady], got[steady]
         try:
             assert_close(got, want, rtol=0, atol=limit)
         except AssertionError as err:
-            reason = ' '.join(str(err).split())
-            raise ExportMismatch(f'expected the {name} of PyTorch {batch}, '
-                                 f'got others: {reason}; no file is '
-                                 'written') from err
+            raise ExportMismatch(
+                f'expected the {name} of PyTorch, got others: '
+                f'{" ".join(str(err).split())}; no file is written') from err
         error = (got - want).abs() / scale
         found[name] = error.max().item() if error.numel() else 0.
     return found

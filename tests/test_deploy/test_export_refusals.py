@@ -28,9 +28,9 @@ LIFTER = dict(
 
 @pytest.mark.parametrize('change, kwargs, message', [
     (dict(decoder=MSRA), dict(decode=True),
-     'expected an SRHeatmap for inputs of 64x96 to decode with, got MSRA'),
+     'expected an SRHeatmap for 64x96 as the decoder, got MSRAHeatmap'),
     (dict(), dict(decode=True, input_size=(96, 96)),
-     r'for inputs of 96x96 .* got SRHeatmap for \(64, 96\)'),
+     r'for 96x96 .* got SRHeatmap for \(64, 96\)'),
     (dict(decoder=None), dict(), 'give input_size'),
     (dict(), dict(input_size=(0, 96)),
      r'positive \(width, height\), got \(0, 96'),

@@ -261,7 +261,7 @@ def test_selected_keypoints_are_those_of_predict(decode, tmp_path):
     else:
         expected = sample.pred_fields.heatmaps[None]
         assert expected.shape == (1, 4, 96, 64)
-        torch.testing.assert_close(outputs, expected, rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(outputs[0], expected, rtol=1e-3, atol=1e-5)
 
 
 def test_maps_that_are_not_one_per_keypoint_are_not_selected(tmp_path):
