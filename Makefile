@@ -56,6 +56,7 @@ bench: $(READY)
 lint: $(READY)
 	$(RUN) ruff check .
 	$(RUN) codespell
+	$(RUN) lint-imports
 	$(RUN) python scripts/results_pages.py --check
 	$(RUN) python scripts/reference_page.py --check
 

@@ -1,8 +1,8 @@
 """Measure this package against MMPose's heads and codecs, side by side.
 
 Example:
-    mim run srpose_mm benchmark --out-dir work_dirs/benchmark
-    mim run srpose_mm benchmark --measures loss decode --rounds 5
+    python -m lab.benchmark --out-dir work_dirs/benchmark
+    python -m lab.benchmark --measures loss decode --rounds 5
 """
 import argparse
 import sys

@@ -100,7 +100,7 @@ def _decode_by_sample(codec: dict, heatmaps: Tensor) -> Task:
 
 
 def _decode_simcc(system: System, batch: int, device: torch.device) -> Task:
-    """The same of SimCC's head, whose outputs are rows and columns."""
+    """Measure SimCC's head, whose outputs are rows and columns."""
     cfg = system.cfg.model.head
     head = MODELS.build(cfg)
     ratio = cfg.simcc_split_ratio

@@ -21,7 +21,7 @@ COMPARED = (BASELINE, 'stock full', 'SimCC', 'SRPose plain', 'SRPose fast')
 def loader_throughput(systems: Systems, workers: int, rounds: int,
                       data_root: Optional[Path],
                       num_images: int = 96) -> List[Figure]:
-    """Samples a second of the training pipeline, and target bytes of one.
+    """Measure samples a second of the training pipeline, and target bytes.
 
     Args:
         systems: The systems, of which ``COMPARED`` are measured.

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 
 def peak_memory(task: Callable[[], object], device: torch.device) -> int:
-    """The most memory that tensors take during a task, beyond what is there.
+    """Return the peak memory of a task's tensors, beyond the memory before.
 
     On a CPU the profiler's record of allocations is read, which sees buffers
     within an operator as well.

@@ -62,7 +62,7 @@ def train_step(systems: Systems, batch: int, rounds: int,
 
 def loss(systems: Systems, batch: int, rounds: int,
          device: torch.device) -> List[Figure]:
-    """The loss of full-size maps, forward and backward.
+    """Measure the loss of full-size heatmaps, forward and backward.
 
     It begins with the samples that come from the loader, which are copied as
     they are to a GPU.

@@ -26,7 +26,7 @@ def format_figures(figures: List[Figure]) -> str:
 
 
 def format_result(result: dict) -> str:
-    """What :func:`benchmark` gave as a page in Markdown."""
+    """Write the result of :func:`benchmark` as a page in Markdown."""
     rounds = result['settings']['rounds']
     return (f'{result["machine"]}; {rounds} rounds.\n\n'
             f'{format_figures(result["figures"])}\n')

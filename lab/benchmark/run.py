@@ -66,7 +66,7 @@ def benchmark(measures: Optional[Sequence[str]] = None,
 
 def _tasks(rounds: int, batch: int, device: torch.device,
            data_root: Optional[Union[str, Path]]) -> Dict[str, List]:
-    """What each measure does, in order."""
+    """Return the function of each measure, in order."""
     systems = load_systems()
     settings = dict(rounds=rounds, device=device)
     data_root = data_root and Path(data_root)
@@ -95,7 +95,7 @@ def describe_machine(device: str) -> str:
 
 
 def _processor() -> str:
-    """The processor's name where the system tells it."""
+    """Return the name of the processor if the system reports it."""
     info = Path('/proc/cpuinfo')
     if info.is_file():
         for line in info.read_text().splitlines():
@@ -105,6 +105,6 @@ def _processor() -> str:
 
 
 def as_json(result: Dict) -> Dict:
-    """A result of :func:`benchmark` with its figures as dicts."""
+    """Return a result of :func:`benchmark` with its figures as dicts."""
     figures: List[Figure] = result['figures']
     return {**result, 'figures': [figure._asdict() for figure in figures]}

@@ -1,6 +1,5 @@
 import copy
 from functools import partial
-from pathlib import Path
 from typing import Dict, List, NamedTuple, Tuple
 
 import numpy as np
@@ -12,11 +11,11 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
-from srpose_mm.configs import MMPOSE_MIM
+from srpose_mm.configs import MMPOSE_MIM, SRPOSE_MIM
 from srpose_mm.models.layers import SRBlock
 from srpose_mm.models.necks import SRPoseNeck
 
-OURS = Path(__file__).resolve().parents[2] / '.mim' / 'configs'
+OURS = SRPOSE_MIM / 'configs'
 CONFIGS = dict(
     simple=MMPOSE_MIM / 'configs/body_2d_keypoint/topdown_heatmap/coco/'
     'td-hm_res50_8xb64-210e_coco-256x192.py',
@@ -42,7 +41,7 @@ class System(NamedTuple):
     fast: bool = False
 
     def build(self, device: torch.device) -> nn.Module:
-        """The model with random weights.
+        """Build the model with random weights.
 
         Outside the fast form no part is moved into another memory layout.
         """
@@ -72,7 +71,7 @@ class System(NamedTuple):
 
     def samples(self, batch: int,
                 device: torch.device) -> List[PoseDataSample]:
-        """Samples with targets of random keypoints, as a loader gives them."""
+        """Make samples with targets of random keypoints."""
         pack = Compose(self.cfg.train_dataloader.dataset.pipeline[-2:])
         rng = np.random.default_rng(0)
         width, height = self.input_size
@@ -94,7 +93,7 @@ Systems = Dict[str, System]
 
 
 def load_systems() -> Systems:
-    """The systems to compare, ResNet-50 on COCO 256x192.
+    """Return the systems to compare, ResNet-50 on COCO 256x192.
 
     ``stock 1/4`` is MMPose's simple baseline; ``stock full`` the SR head
     trained and decoded with MMPose's codec and loss; ``SRPose plain`` this
@@ -134,7 +133,7 @@ def _use(cfg: Config, codec: dict) -> None:
 
 
 def _plain_forward(block: SRBlock, x: Tensor) -> Tensor:
-    """The forward pass in the memory layout that the features have."""
+    """Run the forward pass in the memory layout of the features."""
     squares = block.predictor(block.keypoint_encoder(x))
     return F.pixel_shuffle(squares, block.upscale_factor)
 

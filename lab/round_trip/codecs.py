@@ -6,8 +6,7 @@ import torch
 from mmpose.codecs import MegviiHeatmap, MSRAHeatmap, SimCCLabel, UDPHeatmap
 from mmpose.codecs.base import BaseKeypointCodec
 
-from srpose_mm.codecs import SRHeatmap
-from srpose_mm.codecs.sr_heatmap import REFINEMENTS
+from srpose_mm.codecs import REFINEMENTS, SRHeatmap
 
 # Codecs that decode what they encode without further arguments.
 MEASURABLE = (MegviiHeatmap, MSRAHeatmap, SimCCLabel, UDPHeatmap)

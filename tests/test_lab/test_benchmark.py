@@ -1,5 +1,4 @@
 import json
-import runpy
 
 import matplotlib.image
 import pytest
@@ -11,13 +10,12 @@ from lab.benchmark import (
     draw_figures,
     format_figures,
 )
+from lab.benchmark.__main__ import main
 from lab.benchmark.loading import target_bytes
 from lab.benchmark.memory import peak_memory
 from lab.benchmark.report import with_ratios
 from lab.benchmark.systems import load_systems
 from lab.benchmark.timing import summarize, time_interleaved
-
-from ..conftest import ROOT
 
 CPU = torch.device('cpu')
 FIGURES = [
@@ -99,7 +97,6 @@ def test_each_system_trains_and_predicts():
 
 
 def test_tool(tmp_path, capsys):
-    main = runpy.run_path(str(ROOT / 'tools/benchmark.py'))['main']
     main([
         '--measures', 'decode', '--rounds', '1', '--batch', '1', '--out-dir',
         str(tmp_path)

@@ -24,6 +24,7 @@ class EndWithParent:
         self.parent = os.getpid()
 
     def __call__(self, worker_id: int) -> None:
+        """Tie this process to its parent."""
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         # The parent may have been killed before the call above.
         if os.getppid() != self.parent:

@@ -20,6 +20,7 @@ class SeedWorker:
         self.entropy: Sequence[int] = ()
 
     def __call__(self, worker_id: int) -> None:
+        """Seed this worker."""
         if self.init is not None:
             self.init(worker_id)
         # The main process has no number here.
