@@ -1,4 +1,4 @@
-from typing import List, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -6,27 +6,17 @@ from mmpose.codecs import AssociativeEmbedding
 from mmpose.registry import KEYPOINT_CODECS
 from torch import Tensor
 
-from .utils import (
+from .utils import geometry, grouping, refinement
+from .utils.arguments import (
     TARGETS,
-    Peaks,
     check_choice,
     check_odd,
     check_positive,
     check_size,
     encoder_of_samples,
-    gaussian_radius,
-    group_by_tags,
-    instance_heatmaps,
-    log_blurred,
-    nearest_cell,
-    reaches_map,
-    refine_dark_udp,
-    refine_shift,
-    strongest_of_nearest,
-    tags_of_cells,
-    top_candidates,
-    usable_keypoints,
 )
+from .utils.gaussians import instance_heatmaps
+from .utils.peaks import Peaks, tags_of_cells, top_candidates
 
 
 @KEYPOINT_CODECS.register_module()
@@ -60,19 +50,15 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
         sigma: Standard deviation of the Gaussian in cells. ``None`` means
             sqrt(W * H) / 64: 8 at 512x512.
         use_udp: Map pixels as UDP does, (w - 1) / (W - 1).
-        target: Target in a sample: ``'heatmaps'``, or ``'keypoints'``, from
-            which :class:`SRAssociativeEmbeddingHead` makes the heatmaps on its
-            device. Stock heads cannot train on ``'keypoints'``.
         decode_keypoint_order: Order in which keypoints join groups. ``None``
             means by number.
         decode_nms_kernel: Cells around a peak without another one, odd.
-        decode_gaussian_kernel: Size of the blur before refinement, with UDP.
-        decode_keypoint_thr: Lowest value of a keypoint.
-        decode_tag_thr: Largest distance of a keypoint's tag to its group.
-        decode_topk: Candidates of each keypoint.
-        decode_center_shift: Cells by which a decoded keypoint is moved.
         decode_max_instances: Largest number of instances; ``None`` for no
             limit.
+        target: Target in a sample: ``'heatmaps'``, or ``'keypoints'``, from
+            which :class:`SRAssociativeEmbeddingHead` makes the heatmaps on its
+            device. Stock heads cannot train on ``'keypoints'``.
+        **kwargs: The other options of :class:`AssociativeEmbedding`.
 
     Raises:
         ValueError: If an argument is out of range, if the order does not name
@@ -99,36 +85,32 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
                  use_udp: bool = False,
                  decode_keypoint_order: Optional[Sequence[int]] = None,
                  decode_nms_kernel: int = 11,
-                 decode_gaussian_kernel: int = 3,
-                 decode_keypoint_thr: float = 0.1,
-                 decode_tag_thr: float = 1.0,
-                 decode_topk: int = 30,
-                 decode_center_shift: float = 0.0,
                  decode_max_instances: Optional[int] = 30,
-                 target: str = 'heatmaps') -> None:
+                 target: str = 'heatmaps',
+                 **kwargs: Any) -> None:
         order = list(decode_keypoint_order or [])
         if sorted(order) != list(range(len(order))):
             raise ValueError(
                 f'{type(self).__name__}: expected decode_keypoint_order to '
                 f'name each keypoint from 0 on once, got {order}')
+        input_size = check_size(self, 'input_size', input_size)
+        heatmap_size = check_size(self, 'heatmap_size', heatmap_size
+                                  or input_size)
+        check_choice(self, 'use_udp', use_udp, (False, True))
+        check_choice(self, 'target', target, TARGETS)
+        check_odd(self, 'decode_nms_kernel', decode_nms_kernel)
         super().__init__(
-            input_size=check_size(self, 'input_size', input_size),
-            heatmap_size=check_size(self, 'heatmap_size', heatmap_size
-                                    or input_size),
-            sigma=sigma,
-            use_udp=check_choice(self, 'use_udp', use_udp, (False, True)),
+            input_size,
+            heatmap_size,
+            sigma,
+            use_udp,
             decode_keypoint_order=order,
-            decode_nms_kernel=check_odd(self, 'decode_nms_kernel',
-                                        decode_nms_kernel),
-            decode_gaussian_kernel=check_odd(self, 'decode_gaussian_kernel',
-                                             decode_gaussian_kernel),
-            decode_keypoint_thr=decode_keypoint_thr,
-            decode_tag_thr=decode_tag_thr,
-            decode_topk=decode_topk,
-            decode_center_shift=decode_center_shift,
-            decode_max_instances=decode_max_instances)
+            decode_nms_kernel=decode_nms_kernel,
+            decode_max_instances=decode_max_instances,
+            **kwargs)
         self.sigma = check_positive(self, 'sigma', self.sigma)
-        self.target = check_choice(self, 'target', target, TARGETS)
+        check_odd(self, 'decode_gaussian_kernel', self.decode_gaussian_kernel)
+        self.target = target
 
     def encode(self,
                keypoints: np.ndarray,
@@ -149,14 +131,15 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
             a pipeline also ``encoder``.
         """
         encoded = encoder_of_samples(self, input_size, len(keypoints))
-        keypoints, visible = usable_keypoints(keypoints, keypoints_visible)
+        keypoints, visible = geometry.usable_keypoints(
+            keypoints, keypoints_visible)
         # The stock codec draws other Gaussians off their centre.
-        centred = gaussian_radius(float(self.sigma)).is_integer()
+        centred = geometry.gaussian_radius(self.sigma).is_integer()
         if self.target == 'heatmaps' and centred:
             return dict(super().encode(keypoints, visible), **encoded)
         cells = keypoints / self.scale_factor
-        weights = visible * reaches_map(
-            nearest_cell(cells), self.heatmap_size, self.sigma)
+        weights = visible * geometry.reaches_map(
+            geometry.nearest_cell(cells), self.heatmap_size, self.sigma)
         encoded.update(
             keypoint_indices=self._encode_keypoint_indices(
                 self.heatmap_size, cells, visible),
@@ -218,11 +201,13 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
         values, cell_tags, cells = top_candidates(
             heatmaps, tags, self.decode_nms_kernel, self.decode_topk)
         if self.use_udp:
-            heatmaps = log_blurred(heatmaps, self.decode_gaussian_kernel)
-            points = refine_dark_udp(cells.float(), heatmaps,
-                                     self.decode_gaussian_kernel)
+            kernel = self.decode_gaussian_kernel
+            heatmaps = refinement.log_blurred(heatmaps, kernel)
+            points = refinement.refine_dark_udp(cells.float(), heatmaps,
+                                                kernel)
         else:
-            points = refine_shift(Peaks(cells.float(), values, heatmaps))
+            points = refinement.refine_shift(
+                Peaks(cells.float(), values, heatmaps))
         points = points + self.decode_center_shift
         point_tags = self._tags_of_points(points, tags)
         parts = points, values[..., None], cell_tags, point_tags
@@ -230,7 +215,7 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
         length = tags.shape[1]
         instances = []
         for candidates in packed:
-            picked = group_by_tags(
+            picked = grouping.group_by_tags(
                 candidates[..., 2], candidates[..., 3:3 + length], order,
                 self.decode_keypoint_thr, self.decode_tag_thr,
                 self.decode_max_instances)
@@ -300,7 +285,8 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
         searches = torch.tensor(
             np.array(searches, dtype=np.float32)).to(heatmaps.device)
         maps = searches[:, 0].long()
-        cells = strongest_of_nearest(heatmaps, tags, maps, searches[:, 1:])
+        cells = grouping.strongest_of_nearest(heatmaps, tags, maps,
+                                              searches[:, 1:])
         width = heatmaps.shape[-1]
         scores = heatmaps.flatten(2).flatten(0, 1)[maps, cells]
         y = torch.div(cells, width, rounding_mode='floor')

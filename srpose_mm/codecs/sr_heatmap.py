@@ -12,27 +12,18 @@ from mmpose.codecs.utils import (
 from mmpose.registry import KEYPOINT_CODECS
 from torch import Tensor
 
-from .utils import (
-    REFINEMENTS,
+from .utils import geometry, refinement
+from .utils.arguments import (
     TARGETS,
-    Peaks,
-    SeparableHeatmaps,
-    cell_spacing,
     check_choice,
     check_odd,
     check_positive,
     check_size,
     encoder_of_samples,
-    gaussian_heatmaps,
-    gaussian_radius,
     matching_blur,
-    nearest_cell,
-    reaches_map,
-    refine_dark,
-    refine_parabola,
-    refine_shift,
-    usable_keypoints,
 )
+from .utils.gaussians import SeparableHeatmaps, gaussian_heatmaps
+from .utils.peaks import Peaks
 
 
 @KEYPOINT_CODECS.register_module()
@@ -121,24 +112,26 @@ class SRHeatmap(MSRAHeatmap):
             sigma = 8 * heatmap_size[0] / input_size[0]
         sigma = check_positive(self, 'sigma', sigma)
         check_choice(self, 'unbiased', unbiased, (False, True))
+        check_choice(self, 'refine', refine, refinement.REFINEMENTS)
+        check_choice(self, 'use_udp', use_udp, (False, True))
+        check_choice(self, 'target', target, TARGETS)
         if blur_kernel_size is None:
             blur_kernel_size = matching_blur(sigma)
         check_odd(self, 'blur_kernel_size', blur_kernel_size)
         super().__init__(input_size, heatmap_size, sigma, unbiased,
                          blur_kernel_size)
-        self.refine = check_choice(self, 'refine', refine, REFINEMENTS)
-        self.use_udp = check_choice(self, 'use_udp', use_udp, (False, True))
-        self.target = check_choice(self, 'target', target, TARGETS)
+        self.refine, self.use_udp, self.target = refine, use_udp, target
         # Input px for one cell. Only UDP decodes by another scale.
         self.encode_scale = self.decode_scale = self.scale_factor
         if use_udp:
-            self.encode_scale = cell_spacing(input_size, heatmap_size)
+            self.encode_scale = geometry.cell_spacing(input_size, heatmap_size)
             self.decode_scale = np.float32(input_size) / (
                 np.float32(heatmap_size) - 1)
         self.rounded = not (unbiased or use_udp)
         # The stock codecs draw patches that end at the radius, off their
         # centre if the radius is not an integer: such Gaussians fill the map.
-        self.truncated = not unbiased and gaussian_radius(sigma).is_integer()
+        radius = geometry.gaussian_radius(sigma)
+        self.truncated = not unbiased and radius.is_integer()
         # The kernel of cv2.GaussianBlur(..., sigma=0) for this size.
         self.blur_kernel = cv2.getGaussianKernel(blur_kernel_size,
                                                  0).ravel().tolist()
@@ -166,12 +159,14 @@ class SRHeatmap(MSRAHeatmap):
                 f'in shape (1, K, 2), got {keypoints.shape}; it is a top-down '
                 'codec')
         encoded = encoder_of_samples(self, input_size, 1)
-        keypoints, visible = usable_keypoints(keypoints, keypoints_visible)
+        keypoints, visible = geometry.usable_keypoints(
+            keypoints, keypoints_visible)
         cells = keypoints / self.encode_scale
         if self.target == 'keypoints':
             if self.rounded or self.truncated:
-                cells = nearest_cell(cells)
-            reaches = reaches_map(cells, self.heatmap_size, self.sigma)
+                cells = geometry.nearest_cell(cells)
+            reaches = geometry.reaches_map(cells, self.heatmap_size,
+                                           self.sigma)
             return dict(
                 keypoint_labels=keypoints,
                 keypoint_weights=visible * reaches,
@@ -182,7 +177,7 @@ class SRHeatmap(MSRAHeatmap):
                 if self.use_udp else generate_gaussian_heatmaps)
         else:
             generate = generate_unbiased_gaussian_heatmaps
-            cells = nearest_cell(cells) if self.rounded else cells
+            cells = geometry.nearest_cell(cells) if self.rounded else cells
         heatmaps, weights = generate(self.heatmap_size, cells, visible,
                                      self.sigma)
         return dict(heatmaps=heatmaps, keypoint_weights=weights, **encoded)
@@ -279,10 +274,10 @@ class SRHeatmap(MSRAHeatmap):
             peaks = Peaks.of_heatmaps(heatmaps.detach().contiguous())
         keypoints = peaks.cells
         if self.refine == 'shift':
-            keypoints = refine_shift(peaks)
+            keypoints = refinement.refine_shift(peaks)
         elif self.refine == 'dark':
-            keypoints = refine_dark(peaks, self.blur_kernel)
+            keypoints = refinement.refine_dark(peaks, self.blur_kernel)
         elif self.refine == 'parabola':
-            keypoints = refine_parabola(peaks, self.parabola_step)
+            keypoints = refinement.refine_parabola(peaks, self.parabola_step)
         scale = keypoints.new_tensor(self.decode_scale)
         return keypoints * scale, peaks.scores

@@ -94,7 +94,8 @@ def test_surplus_keypoints_stop_training(tmp_path):
             decoder=dict(
                 type='SRHeatmap', input_size=(48, 64), sigma=2,
                 target='keypoints')))
-    with pytest.raises(ValueError, match='18 keypoints.* got 17'):
+    with pytest.raises(
+            ValueError, match='got 18 from annotations .* describes 17'):
         head.loss((torch.zeros(2, 8, 16, 12), ), samples)
     assert {fault.kind for fault in faults(tmp_path)} == {'keypoint_count'}
 

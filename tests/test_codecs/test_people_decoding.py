@@ -5,14 +5,12 @@ import torch
 from mmpose.codecs.associative_embedding import _group_keypoints_by_tags
 from mmpose.codecs.utils import batch_heatmap_nms, refine_keypoints_dark_udp
 
-from srpose_mm.codecs.utils import (
+from srpose_mm.codecs.utils.grouping import (
     group_by_tags,
-    log_blurred,
-    refine_dark_udp,
     strongest_of_nearest,
-    top_candidates,
 )
-from srpose_mm.codecs.utils.peaks import keep_peaks
+from srpose_mm.codecs.utils.peaks import keep_peaks, top_candidates
+from srpose_mm.codecs.utils.refinement import log_blurred, refine_dark_udp
 
 
 @pytest.mark.parametrize('kernel', [1, 3, 5, 11])

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from mmpose.codecs import AssociativeEmbedding, UDPHeatmap
 from mmpose.registry import KEYPOINT_CODECS, TRANSFORMS
 
-from srpose_mm.codecs.utils import SeparableHeatmaps
+from srpose_mm.codecs.utils.gaussians import SeparableHeatmaps
 
 # input size, heatmap size and sigma; 3 sigma is not whole in the last two.
 SIZES = [((96, 128), (96, 128), 8), ((96, 128), (24, 32), 2),

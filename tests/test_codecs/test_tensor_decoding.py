@@ -3,7 +3,8 @@ import pytest
 import torch
 from mmpose.registry import KEYPOINT_CODECS
 
-from srpose_mm.codecs.utils import Peaks, refine_parabola
+from srpose_mm.codecs.utils.peaks import Peaks
+from srpose_mm.codecs.utils.refinement import refine_parabola
 
 SIZES = [((192, 256), (192, 256), 8), ((192, 256), (48, 64), 2),
          ((100, 60), (75, 30), 3)]

@@ -7,7 +7,7 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from srpose_mm.codecs.utils import REFINEMENTS
+from srpose_mm.codecs import REFINEMENTS
 from srpose_mm.models.layers import SRBlock
 from srpose_mm.models.utils import HeatmapSampler, find_peaks
 

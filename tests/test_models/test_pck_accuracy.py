@@ -2,7 +2,7 @@ import pytest
 import torch
 from mmpose.evaluation.functional import pose_pck_accuracy as stock_accuracy
 
-from srpose_mm.codecs.utils import DenseHeatmaps, SeparableHeatmaps
+from srpose_mm.codecs.utils.gaussians import DenseHeatmaps, SeparableHeatmaps
 from srpose_mm.models.utils import pose_pck_accuracy
 
 

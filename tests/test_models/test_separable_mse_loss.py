@@ -7,7 +7,7 @@ from mmpose.models.losses import KeypointMSELoss
 from mmpose.registry import MODELS
 from torch.profiler import ProfilerActivity, profile
 
-from srpose_mm.codecs.utils import SeparableHeatmaps
+from srpose_mm.codecs.utils.gaussians import SeparableHeatmaps
 from srpose_mm.models.losses import separable_mse_loss
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from srpose_mm.codecs import SRHeatmap
-from srpose_mm.codecs.utils import matching_blur
+from srpose_mm.codecs.utils.arguments import matching_blur
 
 from ..support.examples import (
     POINTS,

@@ -36,10 +36,7 @@ class DenseHeatmaps(NamedTuple):
         return DenseHeatmaps(F.adaptive_avg_pool2d(self.heatmaps, size_hw))
 
     def peaks(self) -> Tensor:
-        """Return the highest cells (x, y) in shape (B, K, 2), float32.
-
-        The peak of an empty heatmap is (-1, -1), as in MMPose.
-        """
+        """Return the highest cells (x, y), (B, K, 2); (-1, -1) if empty."""
         return heatmap_argmax(self.heatmaps)[0]
 
     def for_loss(self, loss: nn.Module) -> Tensor:
@@ -78,10 +75,7 @@ class SeparableHeatmaps(NamedTuple):
             F.adaptive_avg_pool1d(self.rows, height))
 
     def peaks(self) -> Tensor:
-        """Return the highest cells (x, y) in shape (B, K, 2), float32.
-
-        The peak of an empty heatmap is (-1, -1), as in MMPose.
-        """
+        """Return the highest cells (x, y), (B, K, 2); (-1, -1) if empty."""
         cells = [profile.argmax(dim=-1) for profile in self]
         peaks = torch.stack(cells, dim=-1).float()
         return peaks.masked_fill(self.empty()[..., None], -1)

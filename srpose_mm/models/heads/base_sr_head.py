@@ -11,7 +11,7 @@ from mmpose.utils.typing import (
 from torch import Tensor
 
 from srpose_mm.codecs import SRHeatmap
-from srpose_mm.codecs.utils import Peaks
+from srpose_mm.codecs.utils.peaks import Peaks
 from srpose_mm.models.layers import SRBlock
 from srpose_mm.models.utils import (
     HeatmapSampler,

@@ -6,7 +6,7 @@ from mmpose.registry import MODELS
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from srpose_mm.codecs.utils import SeparableHeatmaps
+from srpose_mm.codecs.utils.gaussians import SeparableHeatmaps
 
 # Cells that are processed at once: 16 MB of float32.
 CHUNK = 2**22

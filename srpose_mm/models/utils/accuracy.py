@@ -1,7 +1,7 @@
 import torch
 from torch import Tensor
 
-from srpose_mm.codecs.utils import heatmap_argmax
+from srpose_mm.codecs.utils.peaks import heatmap_argmax
 
 from .targets import Targets
 

@@ -1,10 +1,10 @@
 """Checks of what a neck or head is given; messages name its class."""
-from typing import Any, Sequence
+from typing import Any, Sequence, Tuple
 
 from mmpose.utils.typing import SampleList
 from torch import Tensor, nn
 
-from srpose_mm.codecs.utils import codec_settings
+from srpose_mm.codecs.utils.arguments import codec_settings
 
 
 def check_channels(module: nn.Module, feats: Sequence[Tensor],
@@ -55,7 +55,7 @@ def check_keypoints(head: nn.Module, source: str, got: int,
         raise ValueError(
             f'{type(head).__name__}: expected {expected} keypoints, got {got} '
             f'from {source}; out_channels of the head, num_keypoints of the '
-            'neck and the data set have to agree')
+            'neck, the annotations and the metainfo have to agree')
 
 
 def check_heatmap_size(head: nn.Module, got_hw: Sequence[int],
@@ -89,57 +89,50 @@ def check_heatmap_size(head: nn.Module, got_hw: Sequence[int],
 
 
 def check_codecs(head: nn.Module, batch_data_samples: SampleList,
-                 shape: Sequence[int]) -> None:
-    """Compare crop, encoder, decoder and metainfo, at the first batch.
+                 target_size: Tuple[int, int]) -> None:
+    """Compare crop, encoder and decoder at the first batch.
 
     Later calls return at once.
 
     Args:
         head: The head; its ``codecs_agree`` is set.
         batch_data_samples: B samples for training.
-        shape: Shape of the targets, (B, K, H, W).
+        target_size: (W, H) of the targets.
 
     Raises:
         ValueError: If two of them differ; names both and what to write.
     """
-    if getattr(head, 'codecs_agree', False):
+    if getattr(head, 'codecs_agree', False) or head.decoder is None:
         return
-    name = type(head).__name__
-    flip = batch_data_samples[0].get('flip_indices')
-    if flip is not None and len(flip) != shape[1]:
+    records = [
+        sample.gt_instance_labels.get('encoder')
+        for sample in batch_data_samples
+    ]
+    if all(record == () for record in records):
+        return  # without an instance the encoder is not known yet
+    encoder = next(filter(None, records), [{}])[0]
+    decoder = codec_settings(head.decoder)
+    different = [
+        f'{key}={decoder[key]} instead of {encoder[key]}' for key in encoder
+        if encoder[key] != decoder.get(key, encoder[key])
+    ]
+    if different:
         raise ValueError(
-            f'{name}: expected metainfo of {shape[1]} keypoints, as many as '
-            f'the annotations hold, got {len(flip)}; set metainfo of the data '
-            'set to the file that describes its keypoints')
-    if head.decoder is not None:
-        decoder = codec_settings(head.decoder)
-        records = [
-            sample.gt_instance_labels.get('encoder')
-            for sample in batch_data_samples
-        ]
-        if all(record == () for record in records):
-            return  # no instance yet whose encoder is known
-        encoder = next(filter(None, records), [{}])[0]
-        both = [key for key in encoder if key in decoder]
-        if any(encoder[key] != decoder[key] for key in both):
-            raise ValueError(
-                f'{name}: expected the head\'s decoder to be the codec of the '
-                'pipeline\'s encoder, got ' + ', '.join(
-                    f'{key}={decoder[key]} instead of {encoder[key]}'
-                    for key in both if encoder[key] != decoder[key]) +
-                '; write decoder=dict(_delete_=True, **codec) with the codec '
-                'of GenerateTarget (without _delete_ a config is merged into '
-                'the decoder of its base), or give GenerateTarget the codec '
-                'of the head')
-        target_size = tuple(shape[:1:-1])
-        if target_size != decoder.get('heatmap_size', target_size):
-            raise ValueError(
-                f'{name}: expected targets of the decoder\'s heatmap_size '
-                f'{decoder["heatmap_size"]} (width, height), got '
-                f'{target_size} from the pipeline\'s encoder; write '
-                'encoder=codec, with the codec of the head, in GenerateTarget '
-                'of the pipeline that train_dataloader uses')
-        check_crop(head, batch_data_samples)
+            f'{type(head).__name__}: expected the decoder to be the codec of '
+            f'the pipeline\'s encoder, got {", ".join(different)}; write '
+            'decoder=dict(_delete_=True, **codec) with the codec of '
+            'GenerateTarget (without _delete_ a config is merged into the '
+            'decoder of its base), or give GenerateTarget the codec of the '
+            'head')
+    expected = decoder.get('heatmap_size', target_size)
+    if target_size != expected:
+        raise ValueError(
+            f'{type(head).__name__}: expected targets of the decoder\'s '
+            f'heatmap_size {expected} (width, height), got {target_size} from '
+            'the pipeline\'s encoder; write encoder=codec, with the codec of '
+            'the head, in GenerateTarget of the pipeline that '
+            'train_dataloader uses')
+    check_crop(head, batch_data_samples)
     head.codecs_agree = True
 
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from srpose_mm.codecs.utils import Peaks, running_maximum
+from srpose_mm.codecs.utils.peaks import Peaks, running_maximum
 from srpose_mm.models.layers import SRBlock
 
 

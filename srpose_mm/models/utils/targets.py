@@ -1,12 +1,12 @@
 """Targets of a batch, from what the codec encoded into its samples."""
-from typing import List, Tuple, Union
+from typing import List, Sequence, Tuple, Union
 
 import torch
 import torch.nn.functional as F
 from mmpose.utils.typing import SampleList
 from torch import Tensor, nn
 
-from srpose_mm.codecs.utils import DenseHeatmaps, SeparableHeatmaps
+from srpose_mm.codecs.utils.gaussians import DenseHeatmaps, SeparableHeatmaps
 
 from .checks import check_codecs, check_keypoints
 
@@ -36,8 +36,7 @@ def gather_targets(head: nn.Module, batch_data_samples: SampleList,
     else:
         labels = torch.cat(_labels(batch_data_samples, 'keypoint_labels'))
         targets = head.decoder.make_targets(labels, weights)
-    check_codecs(head, batch_data_samples, targets.shape)
-    check_keypoints(head, 'the data', targets.shape[1], keypoints)
+    _check_samples(head, batch_data_samples, targets.shape, keypoints)
     return targets, weights
 
 
@@ -65,8 +64,7 @@ def gather_instances(head: nn.Module, batch_data_samples: SampleList,
         heatmaps = head.decoder.make_targets(
             _labels(batch_data_samples, 'keypoint_labels'),
             _labels(batch_data_samples, 'keypoint_weights'))
-    check_codecs(head, batch_data_samples, heatmaps.shape)
-    check_keypoints(head, 'the data', heatmaps.shape[1], keypoints)
+    _check_samples(head, batch_data_samples, heatmaps.shape, keypoints)
     # Without heatmaps, MMPose's pipeline makes masks of the input's size.
     if masks.shape[-2:] != heatmaps.shape[-2:]:
         masks = F.interpolate(
@@ -77,6 +75,18 @@ def gather_instances(head: nn.Module, batch_data_samples: SampleList,
 def _labels(batch_data_samples: SampleList, name: str) -> List[Tensor]:
     """Return one label of each sample."""
     return [sample.gt_instance_labels[name] for sample in batch_data_samples]
+
+
+def _check_samples(head: nn.Module, batch_data_samples: SampleList,
+                   shape: Sequence[int], keypoints: int) -> None:
+    """Check that targets of a shape (B, K, H, W) fit the head."""
+    count, height, width = shape[1:]
+    source = 'the data'
+    described = len(batch_data_samples[0].get('flip_indices', range(count)))
+    if described != count:
+        source = f'annotations whose metainfo describes {described}'
+    check_keypoints(head, source, count, keypoints)
+    check_codecs(head, batch_data_samples, (width, height))
 
 
 def _holds_heatmaps(head: nn.Module, batch_data_samples: SampleList) -> bool:
