@@ -1,4 +1,6 @@
-from typing import Any, List, Optional, Sequence, Tuple
+from dataclasses import replace
+from functools import partial
+from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
@@ -17,6 +19,11 @@ from .utils.arguments import (
 )
 from .utils.gaussians import instance_heatmaps
 from .utils.peaks import Peaks, tags_of_cells, top_candidates
+from .utils.windowed import (
+    WindowedHeatmaps,
+    strongest_in_windows,
+    window_candidates,
+)
 
 
 @KEYPOINT_CODECS.register_module()
@@ -174,7 +181,9 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
             rounded=not self.use_udp)
 
     def batch_decode(
-        self, batch_heatmaps: Tensor, batch_tags: Tensor
+        self,
+        batch_heatmaps: Union[Tensor, WindowedHeatmaps],
+        batch_tags: Optional[Tensor] = None
     ) -> Tuple[List[np.ndarray], List[np.ndarray], List[np.ndarray]]:
         """Decode the instances of a batch.
 
@@ -184,7 +193,8 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
         missing keypoints are copied back, and the cells that fit are returned.
 
         Args:
-            batch_heatmaps: Heatmaps in shape (B, K, H, W). Not changed.
+            batch_heatmaps: Heatmaps in shape (B, K, H, W), not changed; or
+                heatmaps that are evaluated in windows, which have their tags.
             batch_tags: Tags in shape (B, L * K, H, W). Not changed.
 
         Returns:
@@ -197,6 +207,8 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
             ValueError: If the shapes do not match or the order is for another
                 number of keypoints.
         """
+        if isinstance(batch_heatmaps, WindowedHeatmaps):
+            return self._decode_windowed(batch_heatmaps)
         heatmaps, tags, order = self._check_maps(batch_heatmaps, batch_tags)
         values, cell_tags, cells = top_candidates(
             heatmaps, tags, self.decode_nms_kernel, self.decode_topk)
@@ -210,9 +222,54 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
                 Peaks(cells.float(), values, heatmaps))
         points = points + self.decode_center_shift
         point_tags = self._tags_of_points(points, tags)
+
+        def search(maps: Tensor, instance: Tensor, wanted: Tensor) -> Tensor:
+            cells = grouping.strongest_of_nearest(heatmaps, tags, maps, wanted)
+            width = heatmaps.shape[-1]
+            y = torch.div(cells, width, rounding_mode='floor')
+            scores = heatmaps.flatten(2).flatten(0, 1)[maps, cells]
+            return torch.stack([cells % width, y, scores], dim=-1)
+
+        return self._group(points, values, cell_tags, point_tags, order,
+                           search)
+
+    def _decode_windowed(
+        self, maps: WindowedHeatmaps
+    ) -> Tuple[List[np.ndarray], List[np.ndarray], List[np.ndarray]]:
+        """Decode heatmaps that are evaluated around their candidates."""
+        if self.use_udp:
+            raise ValueError(
+                f'{type(self).__name__}: expected heatmaps with use_udp=True, '
+                'which blurs them; set peaks_only=False')
+        pooled, tags, order = self._check_maps(maps.pooled, maps.tags)
+        maps = replace(maps, pooled=pooled, tags=tags.flatten(1, 2))
+        points, values, cell_tags = window_candidates(
+            maps, self.decode_nms_kernel, self.decode_topk)
+        points = points + self.decode_center_shift
+        return self._group(points, values, cell_tags, maps.tags_at(points),
+                           order, partial(strongest_in_windows, maps))
+
+    def _group(
+        self, points: Tensor, values: Tensor, cell_tags: Tensor,
+        point_tags: Tensor, order: Sequence[int],
+        search: Callable[[Tensor, Tensor, Tensor], Tensor]
+    ) -> Tuple[List[np.ndarray], List[np.ndarray], List[np.ndarray]]:
+        """Group candidates into instances and fill in missing keypoints.
+
+        Args:
+            points: Candidates in shape (B, K, M, 2), in heatmap cells.
+            values: Their values in shape (B, K, M).
+            cell_tags: Tags of their cells in shape (B, K, M, L).
+            point_tags: Tags of the cells with the points, in the same shape.
+            order: Order in which keypoints join groups.
+            search: See :meth:`_fill_missing`.
+
+        Returns:
+            See :meth:`batch_decode`.
+        """
         parts = points, values[..., None], cell_tags, point_tags
         packed = torch.cat(parts, dim=-1).cpu().numpy()
-        length = tags.shape[1]
+        length = cell_tags.shape[-1]
         instances = []
         for candidates in packed:
             picked = grouping.group_by_tags(
@@ -223,7 +280,7 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
             rows = candidates[range(len(order)), picked]
             instances.append(np.where(picked[..., None] >= 0, rows, 0))
         instance_scores = [rows[..., 2].mean(axis=-1) for rows in instances]
-        self._fill_missing(instances, heatmaps, tags)
+        self._fill_missing(instances, length, search, points.device)
         return ([rows[..., :2] * self.scale_factor for rows in instances],
                 [rows[..., 2] for rows in instances], instance_scores)
 
@@ -258,8 +315,9 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
             tags, y.clamp(0, height - 1) * width + x.clamp(0, width - 1))
 
     @staticmethod
-    def _fill_missing(instances: List[np.ndarray], heatmaps: Tensor,
-                      tags: Tensor) -> None:
+    def _fill_missing(instances: List[np.ndarray], length: int,
+                      search: Callable[[Tensor, Tensor, Tensor], Tensor],
+                      device: torch.device) -> None:
         """Fill in the keypoints that grouping did not assign, in place.
 
         A missing keypoint is placed on the highest cell among those whose tag
@@ -269,27 +327,23 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
             instances: For each of B images (x, y, score, ..., tag) of each
                 keypoint in shape (N, K, 3 + 2 * L); a score of 0 or less
                 means missing.
-            heatmaps: Heatmaps in shape (B, K, H, W), float32.
-            tags: Tags in shape (B, L, K, H, W), float32.
+            length: Numbers in a tag, L.
+            search: Function of heatmaps b * K + k, instances n, both in
+                shape (Q, ), and tags (Q, L), that returns (x, y, score) of
+                these cells in shape (Q, 3).
+            device: Device on which to search.
         """
-        length, count = tags.shape[1:3]
         places, searches = [], []
         for image, rows in enumerate(instances):
-            for row, found in zip(rows, rows[..., 2] > 0):
+            for n, (row, found) in enumerate(zip(rows, rows[..., 2] > 0)):
                 tag = row[found, -length:].mean(axis=0)
                 for k in np.flatnonzero(~found):
                     places.append((row, k))
-                    searches.append([image * count + k, *tag])
+                    searches.append([image * len(row) + k, n, *tag])
         if not places:
             return
         searches = torch.tensor(
-            np.array(searches, dtype=np.float32)).to(heatmaps.device)
-        maps = searches[:, 0].long()
-        cells = grouping.strongest_of_nearest(heatmaps, tags, maps,
-                                              searches[:, 1:])
-        width = heatmaps.shape[-1]
-        scores = heatmaps.flatten(2).flatten(0, 1)[maps, cells]
-        y = torch.div(cells, width, rounding_mode='floor')
-        answers = torch.stack([cells % width, y, scores], dim=-1)
+            np.array(searches, dtype=np.float32)).to(device)
+        answers = search(*searches[:, :2].long().unbind(-1), searches[:, 2:])
         for (row, k), answer in zip(places, answers.cpu().numpy()):
             row[k, :3] = answer

@@ -5,11 +5,12 @@ import torch.nn.functional as F
 from mmpose.models.utils.tta import flip_heatmaps
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from srpose_mm.codecs import REFINEMENTS
 from srpose_mm.models.layers import SRBlock
 from srpose_mm.models.utils import HeatmapSampler, find_peaks
+
+from ..support.model_helpers import LargestTensor, draw_gaussians
 
 SWAP = [0, 2, 1]
 FEAT_HW = 12, 9
@@ -20,30 +21,6 @@ def random_block(factor, kernel_size):
     for parameter in block.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     return block
-
-
-def draw_gaussians(block, sigma=4.):
-    """Let a block draw a Gaussian at each cell where its input is 1.
-
-    Channel k of the input is drawn by keypoint k: the embedding repeats it,
-    and the predictor's kernels are a Gaussian between the feature cells.
-    """
-    r, keypoints = block.upscale_factor, block.predictor.groups
-    encoder = block.keypoint_encoder[0]
-    torch.nn.init.zeros_(encoder.weight)
-    torch.nn.init.zeros_(encoder.bias)
-    channels = encoder.out_channels // keypoints
-    for k in range(keypoints):
-        encoder.weight.data[k * channels:(k + 1) * channels, k] = 1 / channels
-    size = block.predictor.kernel_size[0]
-    steps = torch.arange(size) - size // 2
-    # Cell i of the square is drawn from the feature cell `step` further on.
-    distance = r * steps - torch.arange(r)[:, None] + (r - 1) / 2
-    profile = torch.exp(-distance**2 / (2 * sigma**2))
-    kernel = profile[:, None, :, None] * profile[None, :, None, :]
-    block.predictor.weight.data = kernel.flatten(0, 1).repeat(
-        keypoints, 1, 1)[:, None].repeat(1, channels, 1, 1)
-    torch.nn.init.zeros_(block.predictor.bias)
 
 
 def bumps(batch, channels, seed=0):
@@ -158,20 +135,6 @@ def test_keypoints_at_the_border(use_udp):
     dense = predict(head, (feats, ), 4, peaks_only=False)
     for expected, got in zip(dense, predict(head, (feats, ), 4)):
         torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-3)
-
-
-class LargestTensor(TorchDispatchMode):
-    """The largest number of values that an operation returned."""
-
-    def __init__(self):
-        super().__init__()
-        self.numel = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        if torch.is_tensor(out):
-            self.numel = max(self.numel, out.numel())
-        return out
 
 
 def test_no_heatmap_is_made():

@@ -137,7 +137,8 @@ def strongest_of_nearest(heatmaps: Tensor, tags: Tensor, maps: Tensor,
     wanted = wanted.T[..., None]
     lowest, highest = tags.amin(-1)[planes], tags.amax(-1)[planes]
     gaps = torch.maximum(lowest - wanted, wanted - highest).clamp_min(0)
-    bounds = _cost(gaps, heat.amax(-1)[maps]).nan_to_num(nan=-torch.inf)
+    bounds = tag_cost(gaps, heat.amax(-1)[maps])
+    bounds = bounds.nan_to_num(nan=-torch.inf)
 
     best = torch.full_like(bounds[:, 0], torch.inf)
     cells = torch.zeros_like(maps)
@@ -155,7 +156,7 @@ def strongest_of_nearest(heatmaps: Tensor, tags: Tensor, maps: Tensor,
     return cells
 
 
-def _cost(differences: Tensor, values: Tensor) -> Tensor:
+def tag_cost(differences: Sequence[Tensor], values: Tensor) -> Tensor:
     """Return 100 * round(distance) - value of differences with L first.
 
     Each step is monotone in float arithmetic too: bounds remain bounds.
@@ -167,8 +168,8 @@ def _cost(differences: Tensor, values: Tensor) -> Tensor:
 def _search(heat: Tensor, tags: Tensor, maps: Tensor, planes: Tensor,
             wanted: Tensor, segments: Tensor) -> Tuple[Tensor, Tensor]:
     """Return the lowest cost in some segments of each search, and its cell."""
-    cost = _cost(tags[planes[..., None], segments] - wanted[..., None],
-                 heat[maps[:, None], segments])
+    cost = tag_cost(tags[planes[..., None], segments] - wanted[..., None],
+                    heat[maps[:, None], segments])
     cost = cost.nan_to_num(nan=torch.inf)
     steps = torch.arange(SEGMENT, device=segments.device)
     cell = (segments[..., None] * SEGMENT + steps).flatten(1)

@@ -14,8 +14,11 @@ from mmpose.utils.typing import (
 )
 from torch import Tensor, nn
 
+from srpose_mm.codecs import SRAssociativeEmbedding
+from srpose_mm.codecs.utils.windowed import WindowedHeatmaps
 from srpose_mm.models.layers import SRBlock
 from srpose_mm.models.utils import (
+    HeatmapSampler,
     check_channels,
     check_heatmap_size,
     gather_instances,
@@ -119,16 +122,22 @@ class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
             kernel_size=kernel_size)
         tags = tag_dim * (num_keypoints if tag_per_keypoint else 1)
         self.tag_layer = nn.Conv2d(width, tags, 1)
+        # Heatmap cells for one cell of the features, along each axis.
+        self.upsampling = upscale_factor * 2**len(deconv_out_channels or ())
 
     @property
     def last_block(self) -> SRBlock:
         """The block that predicts the heatmaps."""
         return self.sr_block
 
+    def block_input(self, feats: Sequence[Tensor]) -> Tensor:
+        """Return the input of the SR block, of features (B, C, h, w)."""
+        check_channels(self, feats[-1:], [self.in_channels])
+        return self.conv_layers(self.deconv_layers(feats[-1]))
+
     def forward(self, feats: Sequence[Tensor]) -> Tuple[Tensor, Tensor]:
         """Predict heatmaps and tags of the last features (B, C, h, w)."""
-        check_channels(self, feats[-1:], [self.in_channels])
-        x = self.conv_layers(self.deconv_layers(feats[-1]))
+        x = self.block_input(feats)
         heatmaps = self.sr_block(x)
         tags = F.interpolate(self.tag_layer(x), size=heatmaps.shape[-2:])
         return heatmaps, tags
@@ -150,15 +159,19 @@ class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
             batch_data_samples: B samples.
             test_cfg: ``flip_test``, ``multiscale_test``, ``shift_heatmap``,
                 ``restore_heatmap_size`` (resize heatmaps to the input),
-                ``align_corners`` (of this resize) and ``output_heatmaps``.
+                ``align_corners`` (of this resize), ``output_heatmaps`` and
+                ``peaks_only`` (evaluate the heatmaps around their peaks only,
+                unless another option or the codec needs the heatmaps).
 
         Returns:
             For each sample its keypoints (N, K, 2), in input px, and scores;
             with ``output_heatmaps`` also the heatmaps and tags.
         """
         test_cfg = test_cfg or {}
-        scales = feats if test_cfg.get('multiscale_test', False) else [feats]
         meta = batch_data_samples[0].metainfo
+        if self._peaks_suffice(feats, meta, test_cfg):
+            return self.decode(self.predict_windowed(feats, meta, test_cfg))
+        scales = feats if test_cfg.get('multiscale_test', False) else [feats]
         outputs = [self._forward_flip(scale, meta, test_cfg)
                    for scale in scales]
         size = None
@@ -175,6 +188,61 @@ class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
                 for h, t in zip(heatmaps.detach(), tags.detach())
             ]
         return preds
+
+    def _peaks_suffice(self, feats: Features, meta: dict,
+                       test_cfg: dict) -> bool:
+        """Return True if prediction can do without the heatmaps."""
+        if not test_cfg.get('peaks_only', False) or test_cfg.get(
+                'multiscale_test', False) or test_cfg.get(
+                    'output_heatmaps', False):
+            return False
+        if not isinstance(self.decoder, SRAssociativeEmbedding):
+            return False
+        if test_cfg.get('restore_heatmap_size', False):
+            last = feats[0][-1] if test_cfg.get('flip_test') else feats[-1]
+            map_hw = tuple(size * self.upsampling for size in last.shape[-2:])
+            if map_hw != tuple(meta['img_shape'][:2]):
+                return False
+        return not self.decoder.use_udp
+
+    def predict_windowed(self,
+                         feats: Features,
+                         metainfo: Optional[dict] = None,
+                         test_cfg: OptConfigType = None) -> WindowedHeatmaps:
+        """Prepare the heatmaps for evaluation in windows.
+
+        Args:
+            feats: See :meth:`predict`; of one scale.
+            metainfo: Metainfo of a sample, of which ``flip_test`` needs the
+                ``flip_indices``.
+            test_cfg: ``flip_test`` and ``shift_heatmap``.
+
+        Returns:
+            The heatmaps that :class:`SRAssociativeEmbedding` decodes.
+        """
+        test_cfg = test_cfg or {}
+        flipped = test_cfg.get('flip_test', False)
+        inputs = [self.block_input(x) for x in (feats if flipped else [feats])]
+        samplers = [HeatmapSampler(self.sr_block, inputs[0])]
+        tags, shift = [self.tag_layer(inputs[0])], 0
+        if flipped:
+            indices = metainfo['flip_indices']
+            shift = int(test_cfg.get('shift_heatmap', False))
+            samplers.append(
+                HeatmapSampler(self.sr_block, inputs[1], indices, shift))
+            tags.append(self._flip_tags(
+                self.tag_layer(inputs[1]), indices, shift_heatmap=False))
+
+        def mean(maps: Sequence[Tensor]) -> Tensor:
+            return sum(maps) / len(samplers)
+
+        return WindowedHeatmaps(
+            pooled=mean([sampler.pooled() for sampler in samplers]),
+            tags=torch.cat(tags, dim=1),
+            factor=self.sr_block.upscale_factor,
+            windows=lambda cells: mean(
+                [sampler.windows(cells, 1) for sampler in samplers]),
+            tag_shifts=[0] * self.tag_dim + [shift] * self.tag_dim * flipped)
 
     def _forward_flip(self, feats: Features, meta: dict,
                       test_cfg: dict) -> Tuple[Tensor, Tensor]:
