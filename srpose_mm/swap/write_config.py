@@ -1,7 +1,7 @@
 """Write a config as the lines that differ from its base."""
 import os
 from pathlib import Path
-from typing import Any, List, Tuple
+from typing import Any, Dict
 
 from mmengine.config import Config
 from yapf.yapflib.yapf_api import FormatCode
@@ -10,17 +10,13 @@ from ..checkpoints import atomic_write
 from ..configs import load_config
 from ..console import get_logger
 
-# Variables that others in the file refer to, in the order of the file.
+# Variables that later lines refer to, in the order of the file.
 NAMED = ('codec', 'train_pipeline', 'train_pipeline_stage2')
 FIRST = ('custom_imports', *NAMED)
-# Prefix of a string that is written without quotes.
-CODE = '@code '
 STYLE = dict(
     based_on_style='pep8',
     split_before_expression_after_opening_paren=True,
     dedent_closing_brackets=False)
-
-Names = List[Tuple[str, Any]]
 
 
 def write_config(cfg: Config, base: str, out: Path, header: str) -> None:
@@ -75,17 +71,17 @@ def _base_line(base: str, out: Path) -> str:
 def _changed_lines(base: Config, cfg: Config) -> str:
     """Return the lines that turn the base into the config."""
     old, new = base.to_dict(), cfg.to_dict()
-    names, lines = [], []
+    names: Dict[str, Any] = {}
+    lines = []
     for key in sorted(new, key=lambda k: FIRST.index(k) if k in FIRST else 99):
-        if key in old and old[key] == new[key]:
+        value = new[key]
+        if key in old and old[key] == value:
             continue
         if key in old and key not in NAMED:
-            value = _changes(old[key], new[key], names)
-        else:
-            value = _refer(new[key], names)
-        lines.append(f'{key} = {_text(value)}')
+            value = _changes(old[key], value, names)
+        lines.append(f'{key} = {_text(value, names)}')
         if key in NAMED:
-            names.append((key, new[key]))
+            names[key] = value
     if set(old.get('codec', ())) - set(new.get('codec', ())):
         # Lists above refer to the codec without this key.
         lines.append('\n# replaces the inherited codec\n'
@@ -93,47 +89,36 @@ def _changed_lines(base: Config, cfg: Config) -> str:
     return FormatCode('\n'.join(lines) + '\n', style_config=STYLE)[0]
 
 
-def _changes(old: Any, new: Any, names: Names) -> Any:
+def _changes(old: Any, new: Any, names: Dict[str, Any]) -> Any:
     """Return the value that turns ``old`` into ``new`` when merged into it."""
-    value = _refer(new, names)
     if not (isinstance(old, dict) and isinstance(new, dict)):
-        return value
-    replaced = any(key not in new for key in old)
-    if isinstance(value, str):
-        name = value[len(CODE):]
-        return f'{CODE}dict({name}, _delete_=True)' if replaced else value
-    if replaced:
-        return dict(_delete_=True, **value)
+        return new
+    if any(key not in new for key in old):
+        return dict(_delete_=True, **new)
+    if new in names.values():
+        return new
     return {
-        key: _changes(old[key], new[key], names) if key in old else value[key]
+        key: _changes(old[key], new[key], names) if key in old else new[key]
         for key in new if key not in old or old[key] != new[key]
     }
 
 
-def _refer(value: Any, names: Names) -> Any:
-    """Replace values that a variable has by its name."""
-    for name, named in names:
+def _text(value: Any, names: Dict[str, Any]) -> str:
+    """Return a value in Python's syntax, by its name if it has one."""
+    for name, named in names.items():
         if value == named:
-            return CODE + name
+            return name
+        if name == 'codec' and value == dict(named, _delete_=True):
+            return f'dict({name}, _delete_=True)'
     if isinstance(value, dict):
-        return {k: _refer(v, names) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_refer(v, names) for v in value)
-    return value
-
-
-def _text(value: Any) -> str:
-    """Return a value in Python's syntax, with dicts as calls if possible."""
-    if isinstance(value, str) and value.startswith(CODE):
-        return value[len(CODE):]
-    if isinstance(value, dict):
-        if all(isinstance(k, str) and k.isidentifier() for k in value):
-            items = ', '.join(f'{k}={_text(v)}' for k, v in value.items())
+        texts = {key: _text(item, names) for key, item in value.items()}
+        if all(isinstance(key, str) and key.isidentifier() for key in texts):
+            items = ', '.join(f'{key}={text}' for key, text in texts.items())
             return f'dict({items})'
-        items = ', '.join(f'{k!r}: {_text(v)}' for k, v in value.items())
+        items = ', '.join(f'{key!r}: {text}' for key, text in texts.items())
         return f'{{{items}}}'
     if isinstance(value, (list, tuple)):
-        items = ', '.join(map(_text, value))
+        items = ', '.join(_text(item, names) for item in value)
         if isinstance(value, list):
             return f'[{items}]'
         return f'({items},)' if len(value) == 1 else f'({items})'
