@@ -93,10 +93,9 @@ def _changes(old: Any, new: Any, names: Dict[str, Any]) -> Any:
     """Return the value that turns ``old`` into ``new`` when merged into it."""
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return new
-    if any(key not in new for key in old):
+    # A codec is not merged, so that a user can edit the variable safely.
+    if any(key not in new for key in old) or new in names.values():
         return dict(_delete_=True, **new)
-    if new in names.values():
-        return new
     return {
         key: _changes(old[key], new[key], names) if key in old else new[key]
         for key in new if key not in old or old[key] != new[key]

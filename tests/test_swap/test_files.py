@@ -63,6 +63,19 @@ def test_the_written_config_is_the_swapped_one(name, scheme, work_dir):
     assert files_in(work_dir) == ['my_config.py']
 
 
+def test_editing_the_codec_of_a_written_config(work_dir):
+    """The decoder follows the variable, not the stock decoder."""
+    out = swap_files(RES50, 'mine.py').out
+    text = out.read_text()
+    assert text.count('sigma=8') == 1
+    out.write_text(text.replace('    sigma=8,\n', ''))
+    cfg = Config.fromfile(out)
+    encoder, = (step.encoder for step in cfg.train_pipeline
+                if step.type == 'GenerateTarget')
+    assert cfg.model.head.decoder == encoder
+    assert 'sigma' not in encoder
+
+
 def test_inheriting_from_a_file(work_dir):
     (work_dir / 'bases').mkdir()
     stock = write_stock_config(work_dir / 'bases')
