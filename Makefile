@@ -1,5 +1,5 @@
-# make setup | demo | test | test-slow | matrix | bench | lint | results | lock |
-# clean. Settings: PYTHON, VENV, TORCH, WITH, INSTALL, see docs/install.md.
+# make setup | demo | test | test-slow | test-cuda | matrix | bench | lint |
+# results | lock | clean. Settings: PYTHON, VENV, TORCH, WITH, INSTALL, see docs/install.md.
 PYTHON ?= python3
 VENV ?= .venv
 TORCH ?=
@@ -13,7 +13,7 @@ CHECKPOINT = $(OUT)/epoch_5.pth
 READY = $(VENV)/ready
 RUN = . $(VENV)/bin/activate &&
 
-.PHONY: setup demo test test-slow matrix bench lint results lock clean
+.PHONY: setup demo test test-slow test-cuda matrix bench lint results lock clean
 
 setup:
 	@$(PYTHON) scripts/setup_env.py --venv $(VENV) --install $(INSTALL) \
@@ -44,6 +44,10 @@ test: lint
 
 test-slow: $(READY)
 	$(RUN) python -m pytest -m slow
+
+# The tests that need a GPU.
+test-cuda: $(READY)
+	$(RUN) python -m pytest -m cuda
 
 # The quick tests on the oldest, the default and the newest stack.
 matrix:
