@@ -193,9 +193,8 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
         missing keypoints are copied back, and the cells that fit are returned.
 
         Args:
-            batch_heatmaps: Heatmaps in shape (B, K, H, W), not changed; or
-                heatmaps that are evaluated in windows, which have their tags.
-            batch_tags: Tags in shape (B, L * K, H, W). Not changed.
+            batch_heatmaps: Heatmaps in shape (B, K, H, W), or in windows.
+            batch_tags: Tags in shape (B, L * K, H, W); none with windows.
 
         Returns:
             For each image the keypoints (N, K, 2), in input px, their scores
@@ -221,17 +220,16 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
             points = refinement.refine_shift(
                 Peaks(cells.float(), values, heatmaps))
         points = points + self.decode_center_shift
-        point_tags = self._tags_of_points(points, tags)
 
         def search(maps: Tensor, instance: Tensor, wanted: Tensor) -> Tensor:
             cells = grouping.strongest_of_nearest(heatmaps, tags, maps, wanted)
-            width = heatmaps.shape[-1]
-            y = torch.div(cells, width, rounding_mode='floor')
-            scores = heatmaps.flatten(2).flatten(0, 1)[maps, cells]
-            return torch.stack([cells % width, y, scores], dim=-1)
+            y = torch.div(cells, heatmaps.shape[-1], rounding_mode='floor')
+            x = cells - y * heatmaps.shape[-1]
+            return torch.stack(
+                [x, y, heatmaps.flatten(2).flatten(0, 1)[maps, cells]], dim=-1)
 
-        return self._group(points, values, cell_tags, point_tags, order,
-                           search)
+        return self._group(points, values, cell_tags,
+                           self._tags_of_points(points, tags), order, search)
 
     def _decode_windowed(
         self, maps: WindowedHeatmaps
