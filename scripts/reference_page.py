@@ -113,6 +113,11 @@ def arguments(cls, described):
         for name, parameter in inspect.signature(cls).parameters.items()
         if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
     }
+    # **kwargs name the options of the base class.
+    described = {
+        name: text for name, text in described.items()
+        if not name.startswith('*')
+    }
     # A docstring may leave inherited arguments to the base's.
     if not described and '__init__' not in vars(cls):
         return []
