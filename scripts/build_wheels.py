@@ -40,7 +40,9 @@ class __legacy__:
     def prepare_metadata_for_build_wheel(folder, config_settings=None):
         text = Path('PKG-INFO').read_text('utf-8')
         facts = message_from_string(text)
-        info = Path(folder, '{Name}-{Version}.dist-info'.format(**facts))
+        # A message with several classifiers cannot be unpacked.
+        name = '-'.join([facts['Name'], facts['Version']])
+        info = Path(folder, name + '.dist-info')
         info.mkdir()
         Path(info, 'METADATA').write_text(text, 'utf-8')
         return info.name
