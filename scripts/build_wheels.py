@@ -61,7 +61,7 @@ def main(argv=None):
     python = 'py%d%d' % sys.version_info[:2]
     with_cuda = builds_cuda()
     install('xtcocotools', XTCOCOTOOLS, 'xtcocotools._mask',
-            f'{python}-numpy{numpy.__version__.split(".")[0]}',
+            f'{python}-numpy{numpy.__version__.rpartition(".")[0]}',
             build_xtcocotools)
     install('mmcv', MMCV, 'mmcv.ops',
             f'{python}-torch{torch.__version__}' + '-cuda' * with_cuda,
