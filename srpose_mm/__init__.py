@@ -15,6 +15,7 @@ from .datasets import BottomupGetValidMask
 from .engine.hooks import (
     ChannelsLastHook,
     CheckDatasetHook,
+    CheckTargetsHook,
     EndWorkersHook,
     EpochSeedHook,
     SafeCheckpointHook,
@@ -32,7 +33,7 @@ from .version import __version__
 
 __all__ = [
     'BottomupGetValidMask', 'ChannelsLastHook', 'CheckDatasetHook',
-    'EndWorkersHook', 'EpochSeedHook', 'SRAssociativeEmbedding',
+    'CheckTargetsHook', 'EndWorkersHook', 'EpochSeedHook', 'SRAssociativeEmbedding',
     'SRAssociativeEmbeddingHead', 'SRHead', 'SRHeatmap', 'SRPoseHead',
     'SRPoseNeck', 'SRPosePyramidNeck', 'SafeCheckpointHook', 'TimmBackbone',
     'TransPose', '__version__'

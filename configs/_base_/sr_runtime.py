@@ -3,5 +3,6 @@
 custom_imports = dict(imports=['srpose_mm'], allow_failed_imports=False)
 sr_hooks = dict(
     checkpoint=dict(type='SafeCheckpointHook'),
+    targets=dict(type='CheckTargetsHook'),
     epoch_seed=dict(type='EpochSeedHook'),
     end_workers=dict(type='EndWorkersHook'))

@@ -1,0 +1,70 @@
+from typing import Any, Iterator
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmpose.datasets.transforms import GenerateTarget
+from mmpose.registry import HOOKS
+
+
+@HOOKS.register_module()
+class CheckTargetsHook(Hook):
+    """Check that data set, encoder and head fit, before training starts.
+
+    Without the hook, MMPose stops at the first batch with an error that does
+    not name the cause. Images are not read.
+
+    Raises:
+        ValueError: If the annotations and the metainfo of a data set differ
+            in their number of keypoints, or if an encoder has
+            ``target='keypoints'`` and the head cannot make heatmaps of them.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        """Check each data set of the training's loader."""
+        model = runner.model
+        if is_model_wrapper(model):
+            model = model.module
+        for dataset in _datasets(runner.train_dataloader.dataset):
+            self._check_metainfo(dataset)
+            self._check_encoders(dataset, model.head)
+
+    @staticmethod
+    def _check_metainfo(dataset: Any) -> None:
+        """Compare the first annotation with the metainfo."""
+        described = getattr(dataset, 'metainfo', {}).get('num_keypoints')
+        # Wrappers have the metainfo of their data set, but no annotations.
+        annotations = getattr(dataset, 'ann_file', None)
+        if described is None or not annotations or not len(dataset):
+            return
+        annotated = dataset.get_data_info(0)['keypoints'].shape[-2]
+        if annotated != described:
+            raise ValueError(
+                f'CheckTargetsHook: expected metainfo of {annotated} '
+                f'keypoints, as many as {annotations} holds, got '
+                f'{described} from {type(dataset).__name__}; set metainfo of '
+                'the data set to the file that describes its keypoints')
+
+    @staticmethod
+    def _check_encoders(dataset: Any, head: Any) -> None:
+        """Compare what the encoders make with what the head can use."""
+        pipeline = getattr(dataset, 'pipeline', None)
+        for step in getattr(pipeline, 'transforms', ()):
+            if (isinstance(step, GenerateTarget)
+                    and getattr(step.encoder, 'target', '') == 'keypoints'
+                    and not hasattr(head, 'codecs_agree')):
+                raise ValueError(
+                    'CheckTargetsHook: expected a head that makes heatmaps of '
+                    f'keypoints, such as SRHead, got {type(head).__name__}; '
+                    'write target=\'heatmaps\' in the codec, or change the '
+                    'head')
+
+
+def _datasets(dataset: Any) -> Iterator[Any]:
+    """Yield a data set and those that it wraps."""
+    yield dataset
+    wrapped = getattr(dataset, 'datasets', None)
+    if wrapped is None:
+        wrapped = [dataset.dataset] if hasattr(dataset, 'dataset') else []
+    for part in wrapped:
+        yield from _datasets(part)
