@@ -33,8 +33,8 @@ from .version import __version__
 
 __all__ = [
     'BottomupGetValidMask', 'ChannelsLastHook', 'CheckDatasetHook',
-    'CheckTargetsHook', 'EndWorkersHook', 'EpochSeedHook', 'SRAssociativeEmbedding',
-    'SRAssociativeEmbeddingHead', 'SRHead', 'SRHeatmap', 'SRPoseHead',
-    'SRPoseNeck', 'SRPosePyramidNeck', 'SafeCheckpointHook', 'TimmBackbone',
-    'TransPose', '__version__'
+    'CheckTargetsHook', 'EndWorkersHook', 'EpochSeedHook',
+    'SRAssociativeEmbedding', 'SRAssociativeEmbeddingHead', 'SRHead',
+    'SRHeatmap', 'SRPoseHead', 'SRPoseNeck', 'SRPosePyramidNeck',
+    'SafeCheckpointHook', 'TimmBackbone', 'TransPose', '__version__'
 ]
