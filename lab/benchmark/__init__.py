@@ -1,8 +1,9 @@
-from .report import draw_figures, format_figures, format_result
-from .run import MEASURES, as_json, benchmark
-from .timing import Figure
+"""Measure this package beside MMPose's heads and codecs."""
+from .measure import Settings
+from .report import draw_figures, format_figures, write_figures
+from .run import MEASURES, run_benchmark
 
 __all__ = [
-    'MEASURES', 'Figure', 'as_json', 'benchmark', 'draw_figures',
-    'format_figures', 'format_result'
+    'MEASURES', 'Settings', 'draw_figures', 'format_figures', 'run_benchmark',
+    'write_figures'
 ]

@@ -1,64 +1,68 @@
-"""Measure this package against MMPose's heads and codecs, side by side.
+"""Measure this package beside MMPose's heads and codecs.
 
 Example:
     python -m lab.benchmark --out-dir work_dirs/benchmark
-    python -m lab.benchmark --measures loss decode --rounds 5
+    python -m lab.benchmark --measures prediction --backbones ResNet-50
 """
 import argparse
 import sys
-from pathlib import Path
 
-from mmengine import dump
-from mmengine.logging import MMLogger
+import torch
 
-from lab.benchmark import (
-    MEASURES,
-    as_json,
-    benchmark,
-    draw_figures,
-    format_result,
-)
+from srpose_mm.console import one_line_errors
+
+from . import MEASURES, Settings, format_figures, run_benchmark, write_figures
+from .systems import BACKBONES
 
 
 def parse_args(argv=None):
+    defaults = Settings()
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+        prog='python -m lab.benchmark',
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument(
-        '--measures',
-        nargs='+',
-        choices=MEASURES,
-        metavar='measure',
+        '--measures', nargs='+', choices=MEASURES, metavar='MEASURE',
         help=f'some of {", ".join(MEASURES)}; default: all')
-    parser.add_argument('--rounds', type=int, default=9)
     parser.add_argument(
-        '--batch', type=int, default=16, help='images of a training step')
-    parser.add_argument('--device', help='default: a GPU where there is one')
+        '--backbones', nargs='+', choices=BACKBONES, metavar='NAME',
+        default=defaults.backbones,
+        help=f'some of {", ".join(BACKBONES)}; default: all')
     parser.add_argument(
-        '--data-root', help='COCO for the loader; default: drawn images')
+        '--batch-sizes', nargs='+', type=int, metavar='N',
+        default=defaults.batch_sizes,
+        help='images of a prediction; default: 1 8 32')
+    parser.add_argument(
+        '--train-batch', type=int, default=defaults.train_batch,
+        help='images of a training step')
+    parser.add_argument('--rounds', type=int, default=defaults.rounds)
+    parser.add_argument(
+        '--seconds', type=float, default=defaults.seconds,
+        help='time of a system in a round, at least')
+    parser.add_argument('--device', help='default: a GPU if any')
+    parser.add_argument(
+        '--data-root', help='COCO for the loaders; default: drawn images')
     parser.add_argument(
         '--out-dir', help='folder for benchmark.json, .md and .png')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    for name in ('train_batch', 'rounds'):
+        if getattr(args, name) < 1:
+            parser.error(f'expected a positive {name}, got '
+                         f'{getattr(args, name)}')
+    return args
 
 
 def main(argv=None):
     args = parse_args(argv)
-    try:
-        result = benchmark(args.measures, args.rounds, args.batch,
-                           args.device, args.data_root)
-    except ValueError as err:
-        raise SystemExit(f'{err}') from err
-    page = format_result(result)
-    sys.stdout.write(page)
-    if args.out_dir:
-        out_dir = Path(args.out_dir)
-        out_dir.mkdir(parents=True, exist_ok=True)
-        dump(as_json(result), out_dir / 'benchmark.json', indent=2)
-        (out_dir / 'benchmark.md').write_text(f'# Benchmark\n\n{page}',
-                                              'utf-8')
-        draw_figures(result['figures'], out_dir / 'benchmark.png',
-                     result['machine'])
-        logger = MMLogger.get_instance('srpose_mm', logger_name='srpose_mm')
-        logger.info(f'written to {out_dir}')
+    device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
+    settings = Settings(
+        torch.device(device), args.rounds, args.seconds, args.batch_sizes,
+        args.train_batch, args.backbones, args.data_root)
+    with one_line_errors('benchmark'):
+        result = run_benchmark(settings, args.measures)
+        sys.stdout.write(format_figures(result))
+        if args.out_dir:
+            write_figures(result, args.out_dir)
 
 
 if __name__ == '__main__':

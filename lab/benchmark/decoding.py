@@ -1,159 +1,141 @@
-"""From heatmaps to keypoints, with MMPose's codecs and with this package's."""
-from typing import Dict, List, Tuple
+"""From heatmaps to keypoints, with MMPose's codecs and with ours."""
+from typing import List, Tuple
 
 import numpy as np
 import torch
 from mmpose.registry import KEYPOINT_CODECS, MODELS
-from torch import Tensor
+from mmpose.structures import PoseDataSample
+from torch import Tensor, nn
 
-from .memory import HostCopies
-from .systems import BASELINE, System, Systems
-from .timing import Figure, Task, summarize, time_interleaved
+from .measure import Settings, time_tasks
+from .systems import KEYPOINTS
 
-# Input and heatmaps of the measured systems, (width, height).
-SIZE, QUARTER = (192, 256), (48, 64)
+SIZE = (192, 256)  # (w, h) of input and heatmaps
 REFINEMENTS = ('none', 'shift', 'dark', 'parabola')
-STOCK, OURS = 'stock full', 'SRPose fast'
-# Neighbouring joints of a person lie within this distance in px.
+MMPOSE, OURS = "MMPose's codec", "this package's codec"
+BOTTOM_UP = (512, 512)
+# Keypoints of an instance are within this distance in px of its centre.
 REACH = 60
 
 
-def decode(systems: Systems, batch: int, rounds: int,
-           device: torch.device) -> List[Figure]:
-    """Time to decode a batch, and bytes that leave the device.
+def measure_decoding(settings: Settings) -> List[dict]:
+    """Time the decoding of full-size heatmaps with each refinement.
 
-    MMPose's codecs always refine: beside ``'none'`` stands their quarter-cell
-    shift, beside ``'parabola'`` their Newton step.
+    MMPose's codec always refines: its shift is beside ``'none'``, its Newton
+    step beside ``'parabola'``.
     """
-    # The blur that goes with this sigma; MMPose's default is for sigma 2.
-    full = dict(
-        input_size=SIZE, heatmap_size=SIZE, sigma=8, blur_kernel_size=51)
-    quarter = dict(input_size=SIZE, heatmap_size=QUARTER, sigma=2)
-    maps = {
-        size: _heatmaps(codec, batch).to(device)
-        for size, codec in dict(full=full, quarter=quarter).items()
-    }
-    figures = []
+    batch, figures = 4 * settings.train_batch, []
+    # The kernel that fits this sigma; MMPose's default fits sigma 2.
+    full = dict(input_size=SIZE, heatmap_size=SIZE, sigma=8,
+                blur_kernel_size=51)
+    heatmaps = _heatmaps(dict(full, type='SRHeatmap', unbiased=True), batch)
+    heatmaps = heatmaps.to(settings.device)
     for refine in REFINEMENTS:
-        stock = dict(
-            type='MSRAHeatmap', unbiased=refine in ('dark', 'parabola'))
-        ours = dict(type='SRHeatmap', refine=refine, **full)
-        tasks = {
-            STOCK: _decode(dict(stock, **full), maps['full']),
-            BASELINE: _decode(dict(stock, **quarter), maps['quarter']),
-            'SRPose plain': _decode_by_sample(ours, maps['full']),
-            OURS: _decode(ours, maps['full'])
-        }
-        if refine == 'none':
-            tasks['SimCC'] = _decode_simcc(systems['SimCC'], batch, device)
-        measure = f'decode {refine}, batch {batch}'
-        figures += time_interleaved(measure, tasks, rounds, device)
-        if device.type != 'cpu':
-            figures += _host_copies(measure, tasks)
+        stock = dict(full, type='MSRAHeatmap',
+                     unbiased=refine in ('dark', 'parabola'))
+        ours = dict(full, type='SRHeatmap', refine=refine)
+        tasks = {name: _decode(codec, heatmaps)
+                 for name, codec in {MMPOSE: stock, OURS: ours}.items()}
+        figures += time_tasks(f'decoding of full maps, {refine}', tasks,
+                              settings, batch=batch)
     return figures
 
 
-def decode_bottom_up(people: int, rounds: int,
-                     device: torch.device) -> List[Figure]:
-    """Time to group the people of one 512x512 image."""
-    size = dict(input_size=(512, 512), heatmap_size=(512, 512), sigma=8)
-    settings = dict(
-        decode_nms_kernel=11,
-        decode_keypoint_order=list(range(17)),
-        decode_max_instances=30)
-    codecs = {
-        name: KEYPOINT_CODECS.build(dict(type=kind, **size, **settings))
-        for name, kind in {
-            STOCK: 'AssociativeEmbedding',
-            OURS: 'SRAssociativeEmbedding'
-        }.items()
-    }
-    figures = []
-    for label, noise in dict(clean=0, noisy=0.05).items():
-        maps = _people(codecs[STOCK], people, noise, device)
-        tasks = {
-            name: lambda codec=codec, maps=maps: codec.batch_decode(*maps)
-            for name, codec in codecs.items()
-        }
-        figures += time_interleaved(
-            f'bottom-up decode {label}, {people} people', tasks, rounds,
-            device)
-    return figures
-
-
-def _decode(codec: dict, heatmaps: Tensor) -> Task:
-    """``head.decode``, the road that every test takes."""
+def _decode(codec: dict, heatmaps: Tensor):
     head = MODELS.build(
-        dict(
-            type='HeatmapHead',
-            in_channels=1,
-            out_channels=17,
-            deconv_out_channels=None,
-            decoder=codec))
+        dict(type='HeatmapHead', in_channels=1, out_channels=KEYPOINTS,
+             deconv_out_channels=None, decoder=codec))
     return lambda: head.decode(heatmaps)
 
 
-def _decode_by_sample(codec: dict, heatmaps: Tensor) -> Task:
-    """As heads use codecs that decode no batches."""
-    codec = KEYPOINT_CODECS.build(codec)
-    return lambda: [codec.decode(maps) for maps in heatmaps.cpu().numpy()]
-
-
-def _decode_simcc(system: System, batch: int, device: torch.device) -> Task:
-    """Measure SimCC's head, whose outputs are rows and columns."""
-    cfg = system.cfg.model.head
-    head = MODELS.build(cfg)
-    ratio = cfg.simcc_split_ratio
-    outputs = tuple(
-        torch.rand(batch, 17, int(length * ratio), device=device)
-        for length in SIZE)
-    return lambda: head.decode(outputs)
-
-
-def _host_copies(measure: str, tasks: Dict[str, Task]) -> List[Figure]:
-    """Bytes that each decoding sends from the device to the host."""
-    figures = []
-    for name, task in tasks.items():
-        with HostCopies() as counter:
-            task()
-        figures.append(
-            summarize(f'{measure}, device to host', name, 'kB',
-                      [counter.nbytes / 1e3]))
-    return figures
-
-
 def _heatmaps(codec: dict, batch: int) -> Tensor:
-    """Noisy maps of random keypoints (B, K, H, W)."""
+    """Return noisy heatmaps (B, K, H, W) of random keypoints."""
     rng = np.random.default_rng(0)
-    codec = KEYPOINT_CODECS.build(
-        dict(type='SRHeatmap', unbiased=True, **codec))
-    maps = [
-        codec.encode(rng.uniform(0, SIZE, (1, 17, 2)))['heatmaps']
-        for _ in range(batch)
-    ]
+    codec = KEYPOINT_CODECS.build(codec)
+    maps = [codec.encode(rng.uniform(0, SIZE, (1, KEYPOINTS, 2)))['heatmaps']
+            for _ in range(batch)]
     maps = torch.from_numpy(np.stack(maps)).float()
     generator = torch.Generator().manual_seed(0)
     return maps + 0.02 * torch.randn(maps.shape, generator=generator)
 
 
-def _people(codec, people: int, noise: float,
-            device: torch.device) -> Tuple[Tensor, Tensor]:
-    """Heatmaps and tags (1, K, H, W) of random people."""
+def measure_bottom_up(settings: Settings, instances: int = 8) -> List[dict]:
+    """Time the bottom-up prediction of one 512x512 image.
+
+    The head's weights are made so that it upsamples features which contain
+    the heatmaps and tags of random instances.
+    """
+    codec = dict(input_size=BOTTOM_UP, heatmap_size=BOTTOM_UP, sigma=8,
+                 decode_nms_kernel=11, decode_max_instances=30,
+                 decode_keypoint_order=list(range(KEYPOINTS)))
+    head = upsampling_head(codec).to(settings.device)
+    stock = KEYPOINT_CODECS.build(dict(codec, type='AssociativeEmbedding'))
+    samples = [PoseDataSample(metainfo=dict(input_size=BOTTOM_UP))]
+    figures = []
+    for label, noise in dict(clean=0, noisy=0.05).items():
+        feats = (_features(instances, noise).to(settings.device), )
+        with torch.no_grad():
+            maps = head(feats)
+        tasks = {
+            MMPOSE: lambda maps=maps: stock.batch_decode(*maps),
+            OURS: lambda maps=maps: head.decoder.batch_decode(*maps)
+        }
+        where = dict(batch=1)
+        figures += time_tasks(f'bottom-up decoding, {instances} {label} '
+                              'instances', tasks, settings, **where)
+        tasks = {
+            name: torch.no_grad()(
+                lambda peaks=peaks, feats=feats: head.predict(
+                    feats, samples, dict(peaks_only=peaks)))
+            for name, peaks in {'full maps': False, 'peaks only': True}.items()
+        }
+        figures += time_tasks('bottom-up head and decoding, '
+                              f'{instances} {label} instances', tasks,
+                              settings, **where)
+    return figures
+
+
+def upsampling_head(codec: dict) -> nn.Module:
+    """Return a bottom-up head that upsamples its features by 4.
+
+    The first K channels of the features are heatmaps, the others tags.
+    """
+    head = MODELS.build(
+        dict(type='SRAssociativeEmbeddingHead', in_channels=2 * KEYPOINTS,
+             num_keypoints=KEYPOINTS, deconv_out_channels=None,
+             embed_channels=1,
+             decoder=dict(codec, type='SRAssociativeEmbedding')))
+    for parameter in head.parameters():
+        nn.init.zeros_(parameter)
+    ids = torch.arange(KEYPOINTS)
+    block = head.sr_block
+    with torch.no_grad():
+        block.keypoint_encoder[0].weight[ids, ids] = 1
+        head.tag_layer.weight[ids, KEYPOINTS + ids] = 1
+        # Linear interpolation at the centres of the finer cells.
+        r, size = block.upscale_factor, block.predictor.kernel_size[0]
+        offsets = (torch.arange(r) + 0.5) / r - 0.5
+        taps = torch.arange(size) - size // 2
+        weights = (1 - (offsets[:, None] - taps).abs()).clamp(min=0)
+        kernels = torch.einsum('iy,jx->ijyx', weights, weights)
+        block.predictor.weight.copy_(
+            kernels.flatten(0, 1)[:, None].repeat(KEYPOINTS, 1, 1, 1))
+    return head.eval()
+
+
+def _features(instances: int, noise: float) -> Tensor:
+    """Return heatmaps and tags (1, 2 * K, 128, 128) of random instances."""
     rng = np.random.default_rng(0)
-    centres = rng.uniform(REACH, 512 - REACH, (people, 1, 2))
-    keypoints = centres + rng.uniform(-REACH, REACH, (people, 17, 2))
-    heatmaps = codec.encode(keypoints, np.ones(
-        (people, 17), np.float32))['heatmaps']
-    # A cell has the tag of the person whose joint is nearest.
-    y, x = np.mgrid[:512, :512]
-    tags = np.empty_like(heatmaps)
-    for joint in range(17):
-        joints = keypoints[:, joint]
-        distance = np.hypot(x - joints[:, 0, None, None],
-                            y - joints[:, 1, None, None])
-        tags[joint] = 3 * distance.argmin(axis=0)
-    maps = [
-        heatmaps + noise * rng.standard_normal(heatmaps.shape),
-        tags + noise * rng.standard_normal(tags.shape)
-    ]
-    return tuple(torch.from_numpy(m[None]).float().to(device) for m in maps)
+    width, height = (size // 4 for size in BOTTOM_UP)
+    centres = rng.uniform(REACH, BOTTOM_UP[0] - REACH, (instances, 1, 2))
+    keypoints = centres + rng.uniform(-REACH, REACH,
+                                      (instances, KEYPOINTS, 2))
+    x, y = keypoints.transpose(2, 1, 0)[..., None, None] / 4
+    columns, rows = np.meshgrid(np.arange(width), np.arange(height))
+    squares = (columns - x)**2 + (rows - y)**2  # (K, N, h, w)
+    heatmaps = np.exp(-squares / 8).max(axis=1)
+    # A cell has the tag of the instance whose keypoint is nearest.
+    tags = 3 * squares.argmin(axis=1)
+    features = np.concatenate([heatmaps, tags])
+    features += noise * rng.standard_normal(features.shape)
+    return torch.from_numpy(features)[None].float()

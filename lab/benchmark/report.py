@@ -1,107 +1,112 @@
+"""Table and picture of a benchmark."""
 from pathlib import Path
-from typing import Dict, List, Union
+from typing import Union
 
-from matplotlib.figure import Figure as Canvas
-from tabulate import tabulate
+import pandas as pd
+import seaborn
+from matplotlib.figure import Figure
+from mmengine import dump
 
-from .timing import Figure
+from .prediction import HEAD, REST, TEST, WHOLE
+from .systems import DENSE, PEAKS, RTMCC, SIMCC, STOCK
 
-Groups = Dict[str, Dict[str, Figure]]
-# More of these is better; of the others, less.
-RATES = ('samples/s', )
-
-
-def format_figures(figures: List[Figure]) -> str:
-    """Figures as a table in Markdown, one row for each measure and system."""
-    rows = [[
-        figure.measure, figure.system, f'{figure.median:.4g} {figure.unit}',
-        f'{figure.low:.4g} to {figure.high:.4g}', f'{ratio:.2f}'
-    ] for figure, ratio in with_ratios(figures)]
-    return tabulate(
-        rows,
-        headers=['measure', 'system', 'median', 'quartiles', 'x better'],
-        tablefmt='github',
-        disable_numparse=True,
-        colalign=('left', 'left', 'right', 'right', 'right'))
-
-
-def format_result(result: dict) -> str:
-    """Write the result of :func:`benchmark` as a page in Markdown."""
-    rounds = result['settings']['rounds']
-    return (f'{result["machine"]}; {rounds} rounds.\n\n'
-            f'{format_figures(result["figures"])}\n')
+WHERE = ['measure', 'backbone', 'batch']
+# Bars of the picture, in words, and their colours.
+BARS = {
+    STOCK: "MMPose's heatmaps, a quarter of the size",
+    SIMCC: "MMPose's SimCC",
+    RTMCC: "MMPose's RTMPose head",
+    DENSE: 'SRPose, full-size heatmaps',
+    PEAKS: 'SRPose, peaks only'
+}
+COLORS = ['0.6', '#a6cee3', '#1f78b4', '#fdbf6f', '#e31a1c']
+GROUPS = {
+    HEAD: 'head and decoding',
+    REST: 'all after the backbone',
+    WHOLE: 'whole prediction,\nflip test',
+    TEST: 'test script'
+}
 
 
-def with_ratios(figures: List[Figure]) -> List[tuple]:
-    """Each figure with how many times better it is than its measure's first.
+def figures_frame(result: dict) -> pd.DataFrame:
+    """Return the figures with their ratio to the first of their measure.
 
-    The first system of a measure is the yardstick: MMPose's.
+    The ``ratio`` is above 1 if a system is better than the first one, which
+    is MMPose's.
     """
-    pairs = []
-    for systems in _by_measure(figures).values():
-        first = next(iter(systems.values()))
-        for figure in systems.values():
-            ratio = (first.median or 1) / (figure.median or 1)
-            if figure.unit in RATES:
-                ratio = 1 / ratio
-            pairs.append((figure, ratio))
-    return pairs
+    frame = pd.DataFrame(result['figures'])
+    for column in WHERE:
+        frame[column] = frame[column] if column in frame else None
+    frame = frame.astype({'batch': 'Int64'})
+    groups = frame.groupby(WHERE, sort=False, dropna=False)
+    ratio = groups['median'].transform('first') / frame['median']
+    more_is_better = frame.unit.str.endswith('/s')
+    frame['ratio'] = ratio.where(~more_is_better, 1 / ratio)
+    return frame
 
 
-def draw_figures(figures: List[Figure], path: Union[str, Path],
-                 title: str) -> None:
-    """Draw how many times better each system is, as bars on a log scale.
+def format_figures(result: dict) -> str:
+    """Return the machine and a table of all figures in Markdown."""
+    frame = figures_frame(result)
+    values = {name: frame[name].map('{:.4g}'.format)
+              for name in ('median', 'low', 'high')}
+    table = pd.DataFrame({
+        **{column: frame[column].astype(object).where(
+            frame[column].notna(), '') for column in WHERE},
+        'system': frame.system,
+        'median': values['median'] + ' ' + frame.unit,
+        'quartiles': values['low'] + ' to ' + values['high'],
+        'x better': frame.ratio.map('{:.2f}'.format)
+    })
+    settings = result['settings']
+    text = table.to_markdown(
+        index=False, tablefmt='github', disable_numparse=True,
+        colalign=['left', 'left', 'right', 'left'] + 3 * ['right'])
+    return (f'{result["machine"]}; {settings["rounds"]} rounds of '
+            f'{settings["seconds"]:g} s.\n\n{text}\n')
 
-    Args:
-        figures: What was measured.
-        path: The picture's file.
-        title: What stands above it, e.g. the machine.
+
+def write_figures(result: dict, folder: Union[str, Path]) -> None:
+    """Write ``benchmark.json``, ``.md`` and, of predictions, ``.png``."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    dump(result, folder / 'benchmark.json', indent=2)
+    (folder / 'benchmark.md').write_text(
+        f'# Benchmark\n\n{format_figures(result)}', 'utf-8')
+    if any(figure['measure'] in GROUPS for figure in result['figures']):
+        draw_figures(result).savefig(folder / 'benchmark.png', dpi=130)
+
+
+def draw_figures(result: dict) -> Figure:
+    """Draw the speed of predictions relative to MMPose's heatmaps.
+
+    The picture shows the first backbone and the middle batch size.
     """
-    pairs = [
-        pair for pair in with_ratios(figures)
-        if len(_by_measure(figures)[pair[0].measure]) > 1
-    ]
-    systems = list(dict.fromkeys(figure.system for figure, _ in pairs))
-    labels, places, place = [], [], 0
-    canvas = Canvas(figsize=(9, 1 + 0.27 * len(pairs)), layout='constrained')
-    axes = canvas.subplots()
-    drawn = set()
-    for index, (figure, ratio) in enumerate(pairs):
-        if index and figure.measure != pairs[index - 1][0].measure:
-            place += 0.7
-        name = figure.system
-        axes.barh(
-            place,
-            ratio - 1,
-            left=1,
-            height=0.85,
-            color=f'C{systems.index(name)}',
-            label=None if name in drawn else name)
-        drawn.add(name)
-        axes.annotate(
-            f'{ratio:.0f}' if ratio >= 10 else f'{ratio:.2g}', (ratio, place),
-            xytext=(3 if ratio >= 1 else -3, 0),
-            textcoords='offset points',
-            ha='left' if ratio >= 1 else 'right',
-            va='center',
-            fontsize=7)
-        if not index or figure.measure != pairs[index - 1][0].measure:
-            labels.append(figure.measure)
-            places.append(place)
-        place += 1
-    axes.set_xscale('log')
-    axes.axvline(1, color='black', linewidth=0.8)
-    axes.set_yticks(places, labels, fontsize=8)
-    axes.invert_yaxis()
-    axes.margins(x=0.1, y=0.01)
-    axes.set_xlabel('times better than the first system of the group')
-    axes.set_title(title, fontsize=9)
-    axes.legend(fontsize=8, loc='lower right')
-    canvas.savefig(path, dpi=130)
-
-
-def _by_measure(figures: List[Figure]) -> Groups:
-    groups = {}
-    for figure in figures:
-        groups.setdefault(figure.measure, {})[figure.system] = figure
-    return groups
+    frame = figures_frame(result)
+    settings = result['settings']
+    backbone = settings['backbones'][0]
+    sizes = sorted(settings['batch_sizes'])
+    batch = sizes[len(sizes) // 2]
+    shown = frame[frame.measure.isin(GROUPS) & frame.system.isin(BARS)
+                  & (frame.backbone == backbone)
+                  & ((frame.batch == batch) | frame.batch.isna())]
+    shown = shown.assign(group=shown.measure.map(GROUPS),
+                         bar=shown.system.map(BARS))
+    groups = [group for group in GROUPS.values() if group in set(shown.group)]
+    canvas = Figure(figsize=(8, 1.6 + 1.3 * len(groups)),
+                    layout='constrained')
+    ax = canvas.subplots()
+    seaborn.barplot(shown, x='ratio', y='group', hue='bar', order=groups,
+                    hue_order=BARS.values(), palette=COLORS, ax=ax)
+    for bars in ax.containers:
+        ax.bar_label(bars, fmt='%.1f', padding=3, fontsize=8)
+    ax.axvline(1, color='0.4', linewidth=0.8)
+    ax.margins(x=0.08)
+    ax.set_ylabel('')
+    ax.set_xlabel("images a second, in multiples of MMPose's heatmaps "
+                  '(longer is faster)')
+    ax.set_title(f'{backbone}, 256x192, batch of {batch}\n'
+                 f'{result["machine"]}', fontsize=9)
+    seaborn.move_legend(ax, 'upper center', bbox_to_anchor=(0.4, -0.13),
+                        ncols=2, title=None, frameon=False, fontsize=9)
+    return canvas
