@@ -14,6 +14,7 @@ SIZE = (192, 256)  # (w, h) of input and heatmaps
 REFINEMENTS = ('none', 'shift', 'dark', 'parabola')
 MMPOSE, OURS = "MMPose's codec", "this package's codec"
 BOTTOM_UP = (512, 512)
+SAMPLES = [PoseDataSample(metainfo=dict(input_size=BOTTOM_UP))]
 # Keypoints of an instance are within this distance in px of its centre.
 REACH = 60
 
@@ -70,10 +71,10 @@ def measure_bottom_up(settings: Settings, instances: int = 8) -> List[dict]:
                  decode_keypoint_order=list(range(KEYPOINTS)))
     head = upsampling_head(codec).to(settings.device)
     stock = KEYPOINT_CODECS.build(dict(codec, type='AssociativeEmbedding'))
-    samples = [PoseDataSample(metainfo=dict(input_size=BOTTOM_UP))]
+    keypoints = random_keypoints(instances)
     figures = []
     for label, noise in dict(clean=0, noisy=0.05).items():
-        feats = (_features(instances, noise).to(settings.device), )
+        feats = (features_of(keypoints, noise).to(settings.device), )
         with torch.no_grad():
             maps = head(feats)
         tasks = {
@@ -86,7 +87,7 @@ def measure_bottom_up(settings: Settings, instances: int = 8) -> List[dict]:
         tasks = {
             name: torch.no_grad()(
                 lambda peaks=peaks, feats=feats: head.predict(
-                    feats, samples, dict(peaks_only=peaks)))
+                    feats, SAMPLES, dict(peaks_only=peaks)))
             for name, peaks in {'full maps': False, 'peaks only': True}.items()
         }
         figures += time_tasks('bottom-up head and decoding, '
@@ -123,19 +124,23 @@ def upsampling_head(codec: dict) -> nn.Module:
     return head.eval()
 
 
-def _features(instances: int, noise: float) -> Tensor:
-    """Return heatmaps and tags (1, 2 * K, 128, 128) of random instances."""
+def random_keypoints(instances: int) -> np.ndarray:
+    """Return keypoints (N, K, 2) of random instances in px of the input."""
     rng = np.random.default_rng(0)
-    width, height = (size // 4 for size in BOTTOM_UP)
     centres = rng.uniform(REACH, BOTTOM_UP[0] - REACH, (instances, 1, 2))
-    keypoints = centres + rng.uniform(-REACH, REACH,
-                                      (instances, KEYPOINTS, 2))
-    x, y = keypoints.transpose(2, 1, 0)[..., None, None] / 4
-    columns, rows = np.meshgrid(np.arange(width), np.arange(height))
+    return centres + rng.uniform(-REACH, REACH, (instances, KEYPOINTS, 2))
+
+
+def features_of(keypoints: np.ndarray, noise: float) -> Tensor:
+    """Return heatmaps and tags (1, 2 * K, 128, 128) of keypoints."""
+    # The centre of feature cell i is at 4 * i + 1.5.
+    x, y = (keypoints.transpose(2, 1, 0)[..., None, None] - 1.5) / 4
+    columns, rows = np.meshgrid(*(np.arange(s // 4) for s in BOTTOM_UP))
     squares = (columns - x)**2 + (rows - y)**2  # (K, N, h, w)
     heatmaps = np.exp(-squares / 8).max(axis=1)
     # A cell has the tag of the instance whose keypoint is nearest.
     tags = 3 * squares.argmin(axis=1)
     features = np.concatenate([heatmaps, tags])
+    rng = np.random.default_rng(0)
     features += noise * rng.standard_normal(features.shape)
     return torch.from_numpy(features)[None].float()

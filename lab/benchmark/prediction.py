@@ -4,7 +4,7 @@ import sys
 import tempfile
 import time
 from contextlib import redirect_stdout
-from typing import List
+from typing import List, Sequence
 
 import torch
 from mmengine.config import Config
@@ -60,7 +60,8 @@ def measure_prediction(settings: Settings) -> List[dict]:
             for measure, by_name in tasks.items():
                 figures += time_tasks(measure, by_name, settings, **where)
                 figures += memory_of_tasks(measure, by_name, settings, **where)
-            figures += _watch(tasks[HEAD], settings.device, where)
+            size = systems[STOCK].codec['input_size']
+            figures += _watch(tasks[HEAD], size, settings.device, where)
     return figures
 
 
@@ -87,11 +88,12 @@ def _tasks(model: nn.Module, images, samples: list) -> dict:
     }
 
 
-def _watch(tasks: dict, device: torch.device, where: dict) -> List[dict]:
+def _watch(tasks: dict, input_size: Sequence[int], device: torch.device,
+           where: dict) -> List[dict]:
     """Measure the largest heatmap tensor, and copies to the host."""
     figures = []
     for name, task in tasks.items():
-        with TensorWatch(KEYPOINTS, (192, 256)) as watch:
+        with TensorWatch(KEYPOINTS, input_size) as watch:
             task()
         figures.append(
             figure('largest heatmap tensor', name, 'MB',

@@ -8,8 +8,6 @@ from mmengine.config import Config
 
 from srpose_mm.configs import MMPOSE_MIM, locate_config
 
-FACTS = {'images', 'annotations', 'source'}
-
 
 class Row(NamedTuple):
     """A model that a study trains once per seed.
@@ -41,8 +39,7 @@ class Study(NamedTuple):
         cfg_options: ``cfg_options`` of every training and test.
         gpus: Number of GPUs that the batch sizes of the configs are meant
             for. ``None`` means the number of the launch.
-        data: Name of a file or folder to its number of ``images`` and
-            ``annotations`` and its ``source``, as far as they are known.
+        check_data: Whether the data sets are checked before the first run.
     """
 
     path: Path
@@ -53,7 +50,7 @@ class Study(NamedTuple):
     lower_is_better: bool = False
     cfg_options: Dict[str, Any] = {}
     gpus: Optional[int] = None
-    data: Dict[str, dict] = {}
+    check_data: bool = False
 
 
 def read_study(path: Union[str, Path]) -> Study:
@@ -109,7 +106,7 @@ def _expect_folders(where: object, kind: str, names: Sequence[str]) -> None:
 
 
 def _check_values(study: Study) -> None:
-    path, metrics, data = study.path, study.metrics, study.data
+    path, metrics = study.path, study.metrics
     _expect(path, isinstance(metrics, dict),
             'metrics to map columns to names of metrics', metrics)
     _expect(path, study.headline in metrics,
@@ -117,11 +114,6 @@ def _check_values(study: Study) -> None:
     _expect(path, study.gpus is None
             or (type(study.gpus) is int and study.gpus > 0),
             'gpus to be a number of GPUs', study.gpus)
-    _expect(path, isinstance(data, dict)
-            and all(isinstance(facts, dict) and set(facts) <= FACTS
-                    for facts in data.values()),
-            'data to map names of files and folders to dicts of '
-            f'{", ".join(sorted(FACTS))}', data)
 
 
 def _read_row(path: Path, row: dict) -> Row:

@@ -1,158 +1,264 @@
+"""Measures of the benchmark with a tiny model, its table and picture."""
 import json
+import time
 
-import matplotlib.image
+import numpy as np
 import pytest
 import torch
 
 from lab.benchmark import (
-    Figure,
-    benchmark,
+    Settings,
     draw_figures,
     format_figures,
+    run_benchmark,
 )
+from lab.benchmark import decoding as bottom_up
 from lab.benchmark.__main__ import main
-from lab.benchmark.loading import target_bytes
-from lab.benchmark.memory import peak_memory
-from lab.benchmark.report import with_ratios
-from lab.benchmark.systems import load_systems
-from lab.benchmark.timing import summarize, time_interleaved
+from lab.benchmark.measure import TensorWatch, figure, peak_memory, time_tasks
+from lab.benchmark.prediction import HEAD, REST, TEST, WHOLE
+from lab.benchmark.report import figures_frame
+from lab.benchmark.systems import (
+    BACKBONES,
+    DENSE,
+    PEAKS,
+    PUBLISHED,
+    RTMCC,
+    SIMCC,
+    STOCK,
+    load_systems,
+)
+from lab.benchmark.training import TRAINED, target_bytes
+from srpose_mm.configs import load_config
 
 CPU = torch.device('cpu')
-FIGURES = [
-    Figure('step', 'stock 1/4', 'ms', 20, 19, 21),
-    Figure('step', 'SRPose fast', 'ms', 10, 9, 11),
-    Figure('loader', 'stock 1/4', 'samples/s', 20, 19, 21),
-    Figure('loader', 'SRPose fast', 'samples/s', 30, 29, 31)
-]
 
 
-def test_systems_take_turns():
-    order = []
-    tasks = {name: lambda name=name: order.append(name) for name in 'ab'}
-    figures = time_interleaved('call', tasks, 3, CPU)
-    assert order == ['a', 'b'] * 4  # one turn to warm up
-    assert [(f.system, f.unit) for f in figures] == [('a', 'ms'), ('b', 'ms')]
+@pytest.fixture(scope='module', autouse=True)
+def tiny():
+    """A backbone with an input of 96x64, which needs little time."""
+    cfg = load_config('td-hm_mobilenetv2_8xb64-210e_coco-256x192')
+    size = dict(input_size=(64, 96), heatmap_size=(16, 24))
+    affine = dict(type='TopdownAffine', input_size=(64, 96))
+    cfg.codec.update(size)
+    cfg.model.head.update(decoder=dict(cfg.codec),
+                          deconv_out_channels=(16, 16, 16))
+    for loader in (cfg.train_dataloader, cfg.val_dataloader,
+                   cfg.test_dataloader):
+        loader.update(num_workers=0, persistent_workers=False)
+        for step in loader.dataset.pipeline:
+            if step.type == 'TopdownAffine':
+                step.update(affine)
+            if step.type == 'GenerateTarget':
+                step.encoder.update(size)
+    BACKBONES['tiny'] = (cfg, (2, 3), True)
+    yield
+    del BACKBONES['tiny']
+
+
+@pytest.fixture
+def settings(toy_coco):
+    return Settings(rounds=1, seconds=0, batch_sizes=(2, ), train_batch=2,
+                    backbones=('tiny', ), data_root=str(toy_coco))
+
+
+def run(settings, measure):
+    """Return the medians by measure and system."""
+    result = run_benchmark(settings, [measure])
+    assert all(f['low'] <= f['median'] <= f['high'] and f['median'] > 0
+               for f in result['figures'])
+    medians = {(f['measure'], f['system']): f['median']
+               for f in result['figures']}
+    assert len(medians) == len(result['figures'])
+    return medians
+
+
+def test_systems_take_turns(settings):
+    calls = []
+    tasks = {name: lambda name=name: calls.append(name) or time.sleep(0.002)
+             for name in 'ab'}
+    figures = time_tasks('call', tasks, settings._replace(rounds=2), batch=7)
+    changes = [name for name, last in zip(calls, [None, *calls])
+               if name != last]
+    assert changes == ['a', 'b', 'a', 'b']
+    assert [(f['system'], f['unit'], f['batch']) for f in figures] == [
+        ('a', 'ms', 7), ('b', 'ms', 7)
+    ]
+    assert all(2 <= f['median'] < 50 for f in figures)
 
 
 def test_median_and_quartiles():
-    figure = summarize('m', 's', 'ms', [5, 1, 2, 4, 3])
-    assert (figure.low, figure.median, figure.high) == (1.5, 3, 4.5)
-    single = summarize('m', 's', 'ms', [7])
-    assert (single.low, single.median, single.high) == (7, 7, 7)
+    found = figure('m', 's', 'ms', [5, 1, 2, 4, 3])
+    assert (found['low'], found['median'], found['high']) == (2, 3, 4)
 
 
 def test_peak_memory_counts_what_is_held_at_once():
-    megabytes = 10
-
     def task():
         for _ in range(3):
-            first = torch.ones(megabytes, 250_000)
+            first = torch.ones(10, 250_000)
             first + 1
 
-    peak = peak_memory(task, CPU)
-    assert peak == pytest.approx(2 * megabytes * 1e6, rel=0.01)
+    assert peak_memory(task, CPU) == pytest.approx(20e6, rel=0.01)
 
 
-def test_ratios_say_how_many_times_better():
-    ratios = [ratio for _, ratio in with_ratios(FIGURES)]
-    assert ratios == [1, 2, 1, 1.5]
-    cells = [[cell.strip() for cell in line.split('|')[1:-1]]
-             for line in format_figures(FIGURES).splitlines()]
-    assert ['step', 'SRPose fast', '10 ms', '9 to 11', '2.00'] in cells
-    assert cells[-1][-1] == '1.50'
-
-
-def test_picture(tmp_path):
-    path = tmp_path / 'bars.png'
-    draw_figures(FIGURES, path, 'a machine')
-    picture = matplotlib.image.imread(path)
-    assert picture.shape[1] > 500 and picture.std() > 0.05
-
-
-def test_target_bytes():
-    systems = load_systems()
-    nbytes = {
-        name: target_bytes(system.samples(1, CPU)[0])
-        for name, system in systems.items()
-    }
-    weights = 17 * 4
-    assert nbytes['stock 1/4'] == 17 * 48 * 64 * 4 + weights
-    assert nbytes['stock full'] == nbytes['SRPose plain']
-    assert nbytes['stock full'] == 17 * 192 * 256 * 4 + weights
-    assert nbytes['SRPose fast'] == 17 * 2 * 4 + weights
+def test_largest_heatmap_tensor():
+    with TensorWatch(17, (192, 256)) as watch:
+        torch.ones(1, 17, 64, 48)
+        torch.ones(2, 17, 100, 100)
+        torch.ones(4, 16, 64, 48)
+    assert watch.largest == 17 * 64 * 48 * 4
+    assert watch.copied == 0
 
 
 def test_each_system_trains_and_predicts():
-    for name, system in load_systems().items():
-        system.cfg.model.backbone.update(depth=18)
-        head = system.cfg.model.head
-        if 'neck' in system.cfg.model:
-            system.cfg.model.neck.in_channels = (512, 256, 128, 64)
-        else:
-            head.in_channels = 512
+    systems = load_systems('tiny')
+    for name, system in systems.items():
+        samples = system.samples(2, CPU)
+        images = system.images(2, CPU)
         model = system.build(CPU)
-        losses = model.loss(system.images(2, CPU), system.samples(2, CPU))
-        total, _ = model.parse_losses(losses)
+        total, _ = model.parse_losses(model.loss(images, samples))
         assert torch.isfinite(total), name
+        deployed = system.build(CPU, deploy=True)
+        with torch.no_grad():
+            predicted = deployed.predict(images, samples)
+        assert predicted[0].pred_instances.keypoints.shape == (1, 17, 2), name
 
 
-def test_tool(tmp_path, capsys):
-    main([
-        '--measures', 'decode', '--rounds', '1', '--batch', '1', '--out-dir',
-        str(tmp_path)
-    ])
-    assert 'decode dark, batch 4' in capsys.readouterr().out
+def test_published_form_has_the_same_heatmaps():
+    """The forms differ in time, not in the result."""
+    systems = load_systems('tiny')
+    images = systems[STOCK].images(2, CPU)
+    with torch.no_grad():
+        published, ours = (
+            systems[name].build(CPU).eval()(images, None)
+            for name in (PUBLISHED, DENSE))
+    assert ours.shape == (2, 17, 96, 64)
+    scale = float(ours.abs().max())
+    torch.testing.assert_close(published / scale, ours / scale, rtol=0,
+                               atol=1e-3)
+
+
+@pytest.mark.parametrize('backbone', ['ResNet-50', 'HRNet-W32', 'MobileNetV2'])
+def test_heads_fit_the_backbones(backbone):
+    """The stated size of the features is that of the backbone."""
+    for name, system in load_systems(backbone).items():
+        if name in (SIMCC, RTMCC):
+            model = system.build(CPU).eval()
+            with torch.no_grad():
+                x, y = model(system.images(1, CPU), None)
+            assert (x.shape, y.shape) == ((1, 17, 384), (1, 17, 512))
+
+
+def test_prediction(settings):
+    medians = run(settings, 'prediction')
+    systems = load_systems('tiny')
+    measures = {f'{measure}{memory}' for measure in (HEAD, REST, WHOLE)
+                for memory in ('', ', peak memory')}
+    measures.add('largest heatmap tensor')
+    assert set(medians) == {(measure, system) for measure in measures
+                            for system in systems}
+    largest = {name: round(1e6 * medians['largest heatmap tensor', name])
+               for name in systems}
+    assert largest[STOCK] == 2 * 17 * 16 * 24 * 4
+    assert largest[DENSE] == largest[PUBLISHED] == 16 * largest[STOCK]
+    assert largest[PEAKS] == largest[STOCK]
+
+
+def test_test_script(settings):
+    assert set(run(settings, 'test')) == {(TEST, STOCK), (TEST, DENSE),
+                                          (TEST, PEAKS)}
+
+
+def test_training(settings):
+    step = run(settings, 'train')
+    assert set(step) == {(measure, label) for label in TRAINED.values()
+                         for measure in ('training step',
+                                         'training step, peak memory')}
+    loss = run(settings, 'loss')
+    memory = 'loss of one map, peak memory'
+    assert loss[memory, 'SRPose'] < loss[memory, PUBLISHED]
+
+
+def test_loader(settings):
+    medians = run(settings, 'loader')
+    targets = {system: value for (measure, system), value in medians.items()
+               if measure == 'targets of a sample'}
+    weights = 17 * 4
+    assert targets[STOCK] == 17 * 16 * 24 * 4 + weights
+    assert targets[PUBLISHED] == 17 * 64 * 96 * 4 + weights
+    assert targets['SRPose'] == 17 * 2 * 4 + weights
+    assert len(medians) == 3 * len(targets) == 12
+    sample = load_systems('ResNet-50')[PUBLISHED].samples(1, 'cpu')[0]
+    assert target_bytes(sample) == 17 * 192 * 256 * 4 + weights
+
+
+def test_decoding(settings, monkeypatch):
+    monkeypatch.setattr(bottom_up, 'REFINEMENTS', ('none', 'dark'))
+    assert {measure for measure, _ in run(settings, 'decode')} == {
+        'decoding of full maps, none', 'decoding of full maps, dark'
+    }
+
+
+@pytest.mark.parametrize('peaks_only', [False, True])
+def test_bottom_up_predicts_the_instances(peaks_only):
+    codec = dict(input_size=(512, 512), heatmap_size=(512, 512), sigma=8,
+                 decode_nms_kernel=11, decode_max_instances=30,
+                 decode_keypoint_order=list(range(17)))
+    head = bottom_up.upsampling_head(codec)
+    keypoints = bottom_up.random_keypoints(8)
+    feats = (bottom_up.features_of(keypoints, noise=0), )
+    with torch.no_grad():
+        predicted, = head.predict(feats, bottom_up.SAMPLES,
+                                  dict(peaks_only=peaks_only))
+    distances = np.linalg.norm(
+        predicted.keypoints[:, None] - keypoints[None], axis=-1)
+    assert predicted.keypoints.shape[0] == 8
+    assert np.median(distances.min(axis=1)) < 2
+
+
+FIGURES = [
+    figure('step', STOCK, 'ms', [20], batch=1),
+    figure('step', DENSE, 'ms', [10], batch=1),
+    *(figure(measure, system, 'ms', [value], backbone='A', batch=batch)
+      for measure in (HEAD, WHOLE) for batch in (1, 8, 32)
+      for system, value in {STOCK: 30 * batch, PEAKS: 10}.items()),
+    figure(TEST, STOCK, 'images/s', [20], backbone='A'),
+    figure(TEST, PEAKS, 'images/s', [30], backbone='A'),
+]
+RESULT = dict(
+    machine='a machine', figures=FIGURES,
+    settings=dict(rounds=5, seconds=0.5, backbones=['A'],
+                  batch_sizes=[1, 8, 32]))
+
+
+def test_ratios_say_how_many_times_better():
+    assert figures_frame(RESULT).ratio.tolist() == [
+        1, 2, *2 * [1, 3, 1, 24, 1, 96], 1, 1.5
+    ]
+    cells = [[cell.strip() for cell in line.split('|')[1:-1]]
+             for line in format_figures(RESULT).splitlines()]
+    assert ['step', '', '1', DENSE, '10 ms', '10 to 10', '2.00'] in cells
+    assert cells[-1] == [TEST, 'A', '', PEAKS, '30 images/s', '30 to 30',
+                         '1.50']
+
+
+def test_picture_shows_the_ratios_of_the_middle_batch():
+    ax, = draw_figures(RESULT).axes
+    widths = [round(bar.get_width(), 6) for bars in ax.containers
+              for bar in bars]
+    assert sorted(widths) == [1, 1, 1, 1.5, 24, 24]
+    assert len(ax.get_yticklabels()) == 3
+
+
+def test_main(tmp_path, capsys):
+    words = ['--backbones', 'tiny', '--batch-sizes', '1', '--rounds', '1',
+             '--seconds', '0', '--out-dir', str(tmp_path)]
+    main(['--measures', 'prediction', *words])
+    page = capsys.readouterr().out
+    assert (tmp_path / 'benchmark.md').read_text() == f'# Benchmark\n\n{page}'
     result = json.loads((tmp_path / 'benchmark.json').read_text())
     assert result['settings']['rounds'] == 1
-    measured = {(f['measure'], f['system']) for f in result['figures']}
-    assert ('decode dark, batch 4', 'stock full') in measured
-    assert ('decode none, batch 4', 'SimCC') in measured
-    assert all(f['median'] > 0 for f in result['figures'])
-    assert (tmp_path / 'benchmark.png').is_file()
-    page = (tmp_path / 'benchmark.md').read_text().splitlines()
-    assert page[0] == '# Benchmark' and page[2].endswith('; 1 rounds.')
-    assert len(page) == 4 + 2 + len(result['figures'])
-
-
-def test_loader(toy_coco):
-    result = benchmark(['loader'], rounds=1, data_root=toy_coco)
-    rates = [f for f in result['figures'] if f.unit == 'samples/s']
-    assert len(rates) == 10 and all(f.median > 0 for f in rates)
-    nbytes = {f.system: f.median for f in result['figures']
-              if f.unit == 'bytes'}
-    assert nbytes['SRPose fast'] < 1000 < nbytes['SimCC'] < nbytes['stock 1/4']
-
-
-SYSTEMS = {
-    'head': ['stock 1/4', 'stock 1/4 fast', 'stock full', 'SimCC',
-             'SR head fast', 'SRPose plain', 'SRPose fast'],
-    'loss': ['SRPose plain', 'SRPose fast'],
-    'bottom-up': ['stock full', 'SRPose fast'],
-}
-SYSTEMS['model'] = SYSTEMS['train'] = SYSTEMS['head']
-
-
-@pytest.mark.parametrize('measure', [
-    'head', 'loss', 'bottom-up',
-    *(pytest.param(name, marks=pytest.mark.slow)
-      for name in ('model', 'train'))
-])
-def test_measures(measure):
-    figures = benchmark([measure], rounds=1, batch=1, device='cpu')['figures']
-    assert len({(f.measure, f.system) for f in figures}) == len(figures)
-    for unit in {f.unit for f in figures}:
-        found = [f for f in figures if f.unit == unit]
-        names = [f.system for f in found if f.measure == found[0].measure]
-        assert names == SYSTEMS[measure]
-        assert all(f.median > 0 for f in found)
-
-
-@pytest.mark.parametrize('kwargs, message', [
-    (dict(measures=['speed']), r"expected measures from .* got \['speed'\]"),
-    (dict(rounds=0), 'expected rounds to be positive, got 0'),
-])
-def test_refuses(kwargs, message):
-    with pytest.raises(ValueError, match=f'benchmark: {message}'):
-        benchmark(**kwargs)
-
-
+    assert f'| {HEAD} ' in page and ', torch ' in result['machine']
+    assert (tmp_path / 'benchmark.png').stat().st_size > 10_000
+    with pytest.raises(SystemExit, match='2'):
+        main(['--rounds', '0'])
+    assert 'expected a positive rounds, got 0' in capsys.readouterr().err

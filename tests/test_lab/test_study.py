@@ -181,6 +181,21 @@ def test_a_model_that_cannot_be_built_is_not_trained(fake, monkeypatch):
     assert not (fake.folder / 'work/first_row/seed0').exists()
 
 
+def test_the_data_are_checked_before_the_first_run(fake, toy_coco):
+    (fake.folder / 'first.py').write_text(f"""
+_base_ = [{str(DEMO)!r}]
+train_dataloader = dict(dataset=dict(data_root={str(toy_coco)!r}))
+val_dataloader = dict(dataset=dict(data_root='nowhere', bbox_file=None))
+test_dataloader = val_dataloader
+""")
+    fake.edit('study.py', "headline = 'AP'",
+              "headline = 'AP'\ncheck_data = True")
+    with pytest.raises(ValueError, match='expected complete data, got .* '
+                       'nowhere/annotations/person_keypoints_val2017.json'):
+        fake.run(rows=['first row'])
+    assert fake.calls() == []
+
+
 def test_the_end_of_a_log_is_that_of_the_script(tmp_path):
     """torchrun prints a summary after the output of a failure."""
     script = tmp_path / 'script.py'

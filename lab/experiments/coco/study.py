@@ -1,6 +1,7 @@
 """Heads compared on COCO: train2017, val2017 with detected boxes."""
 title = 'COCO val2017'
 gpus = 8
+check_data = True
 
 # The same weights are tested with and without refinement of the peaks.
 refinements = {
@@ -67,20 +68,3 @@ metrics = {
     'AR': 'coco/AR',
 }
 headline = 'AP'
-
-coco = 'https://cocodataset.org/#download'
-mmpose = ('the COCO section of '
-          'https://mmpose.readthedocs.io/en/latest/dataset_zoo/'
-          '2d_body_keypoint.html')
-data = {
-    'person_keypoints_train2017.json':
-    dict(images=118287, source=f'{coco}, annotations_trainval2017.zip'),
-    'person_keypoints_val2017.json':
-    dict(images=5000, source=f'{coco}, annotations_trainval2017.zip'),
-    'train2017':
-    dict(source=f'{coco}, train2017.zip'),
-    'val2017':
-    dict(source=f'{coco}, val2017.zip'),
-    'COCO_val2017_detections_AP_H_56_person.json':
-    dict(source=mmpose),
-}

@@ -1,6 +1,7 @@
 """Heads compared on CrowdPose: trainval, test with detected boxes."""
 title = 'CrowdPose test'
 gpus = 8
+check_data = True
 
 # The same weights are tested with and without refinement of the peaks.
 refinements = {
@@ -52,13 +53,3 @@ metrics = {
     'AR': 'crowdpose/AR',
 }
 headline = 'AP'
-
-mmpose = ('the CrowdPose section of '
-          'https://mmpose.readthedocs.io/en/latest/dataset_zoo/'
-          '2d_body_keypoint.html')
-data = {
-    'mmpose_crowdpose_trainval.json': dict(images=12000, source=mmpose),
-    'mmpose_crowdpose_test.json': dict(images=8000, source=mmpose),
-    'det_for_crowd_test_0.1_0.5.json': dict(source=mmpose),
-    'images': dict(source='https://github.com/Jeff-sjtu/CrowdPose'),
-}

@@ -1,6 +1,7 @@
 """Heads compared on MPII: its training and validation people."""
 title = 'MPII val, 256x256'
 gpus = 8
+check_data = True
 
 # The same weights are tested with and without refinement of the peaks.
 refinements = {
@@ -48,13 +49,3 @@ metrics = {
     'ankle': 'Ankle PCK',
 }
 headline = 'PCKh@0.5'
-
-mmpose = ('the MPII section of '
-          'https://mmpose.readthedocs.io/en/latest/dataset_zoo/'
-          '2d_body_keypoint.html')
-data = {
-    'mpii_train.json': dict(annotations=22246, source=mmpose),
-    'mpii_val.json': dict(annotations=2958, source=mmpose),
-    'mpii_gt_val.mat': dict(source=mmpose),
-    'images': dict(source='http://human-pose.mpi-inf.mpg.de'),
-}
