@@ -1,5 +1,5 @@
 """From heatmaps to keypoints, with MMPose's codecs and with ours."""
-from typing import List, Tuple
+from typing import List
 
 import numpy as np
 import torch

@@ -36,7 +36,7 @@ def figures_frame(result: dict) -> pd.DataFrame:
     """
     frame = pd.DataFrame(result['figures'])
     for column in WHERE:
-        frame[column] = frame[column] if column in frame else None
+        frame[column] = frame.get(column)
     frame = frame.astype({'batch': 'Int64'})
     groups = frame.groupby(WHERE, sort=False, dropna=False)
     ratio = groups['median'].transform('first') / frame['median']

@@ -43,10 +43,6 @@ def parse_args(argv=None):
         '--gpus', type=int, default=1, metavar='N',
         help='processes of each training; default: 1')
     parser.add_argument(
-        '--accumulate', type=int, metavar='N',
-        help='batches of an optimizer step; default: as many as the batch\n'
-        'of the recipe needs')
-    parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction,
         help='options of every training and test')
     args = parser.parse_args(argv)
@@ -65,7 +61,7 @@ def main(argv=None):
         if not args.report_only:
             failed = run_study(args.study, args.work_dir, args.results,
                                args.rows, args.seeds, args.cfg_options,
-                               args.gpus, args.accumulate)
+                               args.gpus)
         if failed:
             raise RuntimeError(f'{len(failed)} runs failed; the first: '
                                f'{failed[0]}')

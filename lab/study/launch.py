@@ -1,5 +1,5 @@
-"""Choose the processes of a training so that its batch is the recipe's."""
-from typing import Any, Dict, NamedTuple, Optional
+"""Accumulate batches so that a step on fewer GPUs has the recipe's batch."""
+from typing import Any, Dict, NamedTuple
 
 import torch
 from mmengine.config import Config
@@ -29,60 +29,51 @@ class Launch(NamedTuple):
     options: Dict[str, Any] = {}
 
 
-def choose_launch(study: Study, gpus: int, accumulate: Optional[int],
-                  row: Row, written: Config, cfg: Config) -> Launch:
-    """Choose how to start a training with the batch of its recipe.
+def choose_launch(study: Study, gpus: int, row: Row, written: Config,
+                  cfg: Config) -> Launch:
+    """Choose how many batches to accumulate for the batch of the recipe.
 
     The batch of the recipe is the batch size of the written config times the
-    study's number of GPUs. The product of ``gpus``, ``accumulate`` and the
-    batch size of ``cfg`` must equal it. If the study names no number of GPUs,
-    one GPU without accumulation is always accepted.
+    study's number of GPUs. If the study names no number of GPUs, one GPU
+    without accumulation is always accepted.
 
     Args:
         study: The study.
         gpus: Number of processes.
-        accumulate: Batches of an optimizer step. ``None`` means as many as
-            the batch of the recipe needs.
         row: The row to train.
         written: Config of the row as written.
         cfg: The same with all options.
 
     Raises:
-        ValueError: If the batch would not be the recipe's, or if the config
-            cannot accumulate batches.
+        ValueError: If no number of batches has the batch of the recipe, or if
+            the config cannot accumulate batches.
     """
-    if gpus < 1 or (accumulate is not None and accumulate < 1):
-        raise ValueError('expected --gpus and --accumulate of at least 1, got '
-                         f'{gpus} and {accumulate}')
-    if study.gpus is None and gpus == 1 and accumulate in (None, 1):
+    if study.gpus is None and gpus == 1:
         return Launch()
-    if torch.cuda.is_available() and gpus > torch.cuda.device_count():
-        raise ValueError(f'expected --gpus of at most '
-                         f'{torch.cuda.device_count()}, the GPUs of this '
-                         f'machine, got {gpus}')
+    most = torch.cuda.device_count()
+    if gpus < 1 or (most and gpus > most):
+        raise ValueError('expected --gpus of at least 1 and at most the GPUs '
+                         f'of the machine, {most}, got {gpus}')
     batch = cfg.train_dataloader.batch_size
     wanted = (study.gpus or 1) * written.train_dataloader.batch_size
-    needed, rest = divmod(wanted, gpus * batch)
-    if rest or not needed or accumulate not in (None, needed):
-        remedy = f'--accumulate {needed}' if needed and not rest else 'others'
+    accumulate, rest = divmod(wanted, gpus * batch)
+    if rest or not accumulate:
         raise ValueError(
-            f'row {row.name!r}: expected GPUs x batch size x accumulated '
-            f'batches to be the {wanted} of the recipe, got {gpus} x {batch} '
-            f'x {accumulate or 1}; use {remedy}, or another --gpus or '
+            f'row {row.name!r}: expected GPUs x batch size to be a divisor of '
+            f"the recipe's {wanted}, got {gpus} x {batch}; change --gpus or "
             'train_dataloader.batch_size')
-    options = _accumulation_options(row, cfg, needed) if needed > 1 else {}
-    return Launch(gpus, needed, options)
+    if accumulate == 1:
+        return Launch(gpus)
+    return Launch(gpus, accumulate, _options(row, cfg, accumulate))
 
 
-def _accumulation_options(row: Row, cfg: Config,
-                          accumulate: int) -> Dict[str, Any]:
+def _options(row: Row, cfg: Config, accumulate: int) -> Dict[str, Any]:
     """Return the ``cfg_options`` that accumulate batches.
 
     MMEngine divides each loss by the number of batches and steps the
     optimizer after the last of them, but its schedulers count batches.
     Schedulers by iterations are therefore lengthened.
     """
-    options = {'optim_wrapper.accumulative_counts': accumulate}
     hooks = [type_name(hook) for hook in cfg.get('custom_hooks') or ()]
     obstacles = {
         'max_iters': 'max_epochs' not in cfg.train_cfg,
@@ -92,18 +83,19 @@ def _accumulation_options(row: Row, cfg: Config,
         cfg.get('auto_scale_lr', {}).get('enable', False),
         'an EMAHook, which averages after each batch': 'EMAHook' in hooks,
     }
+    options = {'optim_wrapper.accumulative_counts': accumulate}
     schedulers = cfg.get('param_scheduler') or []
-    if isinstance(schedulers, dict):
-        schedulers = {'param_scheduler': schedulers}
-    else:
-        schedulers = {f'param_scheduler.{index}': scheduler
-                      for index, scheduler in enumerate(schedulers)}
-    for name, scheduler in schedulers.items():
+    named = {'': schedulers} if isinstance(schedulers, dict) else {
+        f'.{index}': scheduler for index, scheduler in enumerate(schedulers)}
+    for name, scheduler in named.items():
         if not scheduler.get('by_epoch', True):
             kind = type_name(scheduler)
             obstacles[f'{kind} by iterations'] = kind not in SCALABLE
-            options.update({f'{name}.{key}': _times(scheduler[key], accumulate)
-                            for key in LENGTHS if scheduler.get(key)})
+            options.update({
+                f'param_scheduler{name}.{key}': _times(
+                    scheduler[key], accumulate)
+                for key in LENGTHS if scheduler.get(key)
+            })
     for obstacle, present in obstacles.items():
         if present:
             raise ValueError(f'row {row.name!r}: expected a plain training by '

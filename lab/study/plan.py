@@ -97,8 +97,7 @@ def plan_runs(study: Study,
               rows: Optional[Sequence[str]] = None,
               seeds: Optional[Sequence[int]] = None,
               cfg_options: Optional[Dict[str, Any]] = None,
-              gpus: int = 1,
-              accumulate: Optional[int] = None) -> List[Run]:
+              gpus: int = 1) -> List[Run]:
     """List the runs of a study: the first seed of all rows, then the second.
 
     Args:
@@ -108,7 +107,6 @@ def plan_runs(study: Study,
         seeds: Seeds to run. ``None`` means all.
         cfg_options: Options of every run, which override those of the study.
         gpus: Processes of a training, see :func:`choose_launch`.
-        accumulate: Batches of an optimizer step, see :func:`choose_launch`.
 
     Raises:
         ValueError: If a row or seed is not in the study, if options do not
@@ -126,7 +124,7 @@ def plan_runs(study: Study,
             raise ValueError(f'expected seeds of {study.path}, got {seed}; '
                              'add it to the seeds of a row')
     options = {**study.cfg_options, **(cfg_options or {})}
-    choose = partial(choose_launch, study, gpus, accumulate)
+    choose = partial(choose_launch, study, gpus)
     written = {row.name: Config.fromfile(row.config) for row in chosen}
     runs = [
         _plan_run(row, seed, work_dir, written[row.name], options, choose)

@@ -40,8 +40,7 @@ def run_study(path: Union[str, Path],
               rows: Optional[Sequence[str]] = None,
               seeds: Optional[Sequence[int]] = None,
               cfg_options: Optional[Dict[str, Any]] = None,
-              gpus: int = 1,
-              accumulate: Optional[int] = None) -> List[str]:
+              gpus: int = 1) -> List[str]:
     """Train and test the runs of a study that are not done.
 
     A test is done if its ``metrics.json`` exists in ``work_dir``, and a
@@ -56,7 +55,6 @@ def run_study(path: Union[str, Path],
         seeds: Seeds to run. ``None`` means all.
         cfg_options: Options of every training and test.
         gpus: Processes of a training, see :func:`choose_launch`.
-        accumulate: Batches of an optimizer step, see :func:`choose_launch`.
 
     Returns:
         The runs that failed, with the reasons.
@@ -68,8 +66,7 @@ def run_study(path: Union[str, Path],
     study = read_study(path)
     results = Path(results or study.path.parent / 'results.json')
     known = {result_key(record) for record in read_results(results)}
-    runs = plan_runs(study, Path(work_dir), rows, seeds, cfg_options, gpus,
-                     accumulate)
+    runs = plan_runs(study, Path(work_dir), rows, seeds, cfg_options, gpus)
     pending = [
         run for run in runs if not all(
             test.metrics_file.is_file() and
