@@ -249,18 +249,34 @@ def gather_windows(heatmaps: Tensor, keypoints: Tensor,
         Windows in shape (B, K, ..., 2 * radius + 1, 2 * radius + 1), float32,
         zero outside the heatmap.
     """
-    height, width = heatmaps.shape[-2:]
     steps = torch.arange(-radius, radius + 1, device=heatmaps.device)
-    columns = keypoints[..., 0].long()[..., None] + steps
-    rows = keypoints[..., 1].long()[..., None] + steps
-    inside_x = (columns >= 0) & (columns < width)
-    inside_y = (rows >= 0) & (rows < height)
+    index, inside = window_index(keypoints, steps, steps, heatmaps.shape[-2:])
+    windows = heatmaps.flatten(2).gather(2, index.flatten(2)).float()
+    return windows.view(index.shape).masked_fill(~inside, 0)
+
+
+def window_index(cells: Tensor, steps_x: Tensor, steps_y: Tensor,
+                 map_hw: Sequence[int]) -> Tuple[Tensor, Tensor]:
+    """Return the index y * W + x of each cell of some windows.
+
+    Args:
+        cells: Coordinates (x, y) in shape (..., 2).
+        steps_x: Columns of a window, from its cell, in shape (n, ).
+        steps_y: Rows of a window, from its cell, in shape (m, ).
+        map_hw: (H, W) of the map.
+
+    Returns:
+        The index of the nearest cell of the map and a mask of the cells inside
+        the map, both in shape (..., m, n).
+    """
+    height, width = map_hw
+    columns = cells[..., 0].long()[..., None] + steps_x
+    rows = cells[..., 1].long()[..., None] + steps_y
+    inside = ((rows >= 0) & (rows < height))[..., :, None] & (
+        (columns >= 0) & (columns < width))[..., None, :]
     index = (rows.clamp(0, height - 1)[..., :, None] * width +
              columns.clamp(0, width - 1)[..., None, :])
-    windows = heatmaps.flatten(2).gather(2, index.flatten(2)).float()
-    windows = windows.view(index.shape)
-    inside = inside_y[..., :, None] & inside_x[..., None, :]
-    return windows.masked_fill(~inside, 0)
+    return index, inside
 
 
 def _without_autocast(device: torch.device) -> ContextManager:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from srpose_mm.codecs.utils.peaks import Peaks, running_maximum
+from srpose_mm.codecs.utils.refinement import window_index
 from srpose_mm.models.layers import SRBlock
 
 
@@ -108,15 +109,10 @@ class HeatmapSampler:
 
         Outside the features the windows are zero, as the padding is.
         """
-        height, width = self.feat_hw
         steps = torch.arange(
             -radius - extra_left, radius + 1, device=cells.device)
-        columns = cells[..., 0, None] + steps
-        rows = cells[..., 1, None] + steps[extra_left:]
-        inside = ((rows >= 0) & (rows < height))[..., :, None] & (
-            (columns >= 0) & (columns < width))[..., None, :]
-        index = (rows.clamp(0, height - 1)[..., :, None] * width +
-                 columns.clamp(0, width - 1)[..., None, :])
+        index, inside = window_index(cells, steps, steps[extra_left:],
+                                     self.feat_hw)
         keypoints, channels = self.weight.shape[0], self.weight.shape[3]
         flat = index.flatten(2)[:, :, None].expand(-1, -1, channels, -1)
         x = self.embeddings.unflatten(1, (keypoints, channels))
