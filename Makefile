@@ -62,13 +62,11 @@ lint: $(READY)
 	$(RUN) codespell
 	$(RUN) lint-imports
 	$(RUN) python scripts/results_pages.py --check
-	$(RUN) python scripts/reference_page.py --check
 
-# Write the results pages from the metafiles, the reference from the code and
-# the measured tables into the manual.
+# Write the results pages from the metafiles and the measured tables into the
+# manual.
 results: $(READY)
 	$(RUN) python scripts/results_pages.py
-	$(RUN) python scripts/reference_page.py
 
 # The newest versions into requirements/lock.txt; run `make matrix` after it.
 lock:
