@@ -20,6 +20,7 @@ from .plan import Run, plan_runs
 from .report import read_results, result_key, write_report, write_results
 from .study_file import Study, read_study
 
+ROOT = Path(__file__).resolve().parents[2]
 STAMP = re.compile(r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) - mmengine', re.M)
 # The summary that torchrun prints after the output of a failure.
 SUMMARY = re.compile(
@@ -212,7 +213,9 @@ def _call(words: List[str], log: Path) -> None:
     Raises:
         RunFailed: If the script fails. The message ends with its last lines.
     """
-    env = dict(os.environ)
+    # Configs may import modules of lab.
+    env = dict(os.environ, PYTHONPATH=os.pathsep.join(
+        [str(ROOT), *filter(None, [os.environ.get('PYTHONPATH')])]))
     if not torch.cuda.is_available():
         env['OMP_NUM_THREADS'] = _threads()
     with log.open('ab') as stream:

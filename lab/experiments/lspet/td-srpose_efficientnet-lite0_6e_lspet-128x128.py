@@ -1,0 +1,5 @@
+# SRPose as in the paper: the loss of every map, 1e-4 of the low-resolution one.
+_base_ = ['_base_/lspet_128x128.py']
+
+# model settings
+model = dict(head=dict(loss_weights=None))
