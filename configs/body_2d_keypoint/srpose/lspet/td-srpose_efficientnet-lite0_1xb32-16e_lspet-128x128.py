@@ -5,10 +5,14 @@ _base_ = [
     'td-hm_res50_8xb64-210e_crowdpose-256x192.py',
     '../../../_base_/sr_runtime.py'
 ]
+custom_imports = dict(
+    imports=['srpose_mm', 'srpose_mm.engine.cpu_distributed'],
+    allow_failed_imports=False)
 
 # runtime
 train_cfg = dict(max_epochs=16, val_interval=4)
 randomness = dict(seed=0)
+# Unlike MMEngine's default wrapper it names no GPU and so serves CPUs too.
 model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None)
 default_hooks = _base_.sr_hooks
 custom_hooks = [dict(type='SyncBuffersHook'), dict(type='ChannelsLastHook')]
