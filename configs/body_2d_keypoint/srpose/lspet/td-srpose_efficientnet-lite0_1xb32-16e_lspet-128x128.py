@@ -58,8 +58,7 @@ model = dict(
         model_name='tf_efficientnet_lite0',
         frozen_stages=1,
         norm_eval=True,
-        init_cfg=dict(
-            type='Pretrained', checkpoint='data/efficientnet-lite0.pth')),
+        pretrained=True),
     neck=dict(
         type='SRPoseNeck',
         in_channels=(320, 112, 40, 24),

