@@ -42,8 +42,8 @@ def parse_args(argv=None):
     parser.add_argument(
         '--decode',
         action=argparse.BooleanOptionalAction,
-        help='output keypoints and scores instead of heatmaps;\n'
-        'default: if the codec is an SRHeatmap')
+        help='output keypoints and scores instead of heatmaps, which SR\n'
+        'heads then do not make; default: if the codec is an SRHeatmap')
     parser.add_argument(
         '--normalize',
         action='store_true',

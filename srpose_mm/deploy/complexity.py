@@ -1,11 +1,12 @@
 """Count the parameters and operations of a model in its deployed form."""
 import copy
-from typing import Any, Iterator, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from mmengine.config import Config
 from mmpose.registry import MODELS
 from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..configs import ConfigLike, init_scope, input_channels, load_config
@@ -33,10 +34,9 @@ def measure_complexity(
     """Count the parameters and multiply-accumulates of a deployed model.
 
     Only convolutions and matrix products count as operations. A parameter
-    counts if the model's predictions depend on it: blocks that only training
+    counts if the model's outputs depend on it: blocks that only training
     needs, such as the coarser levels of :class:`SRPoseHead`, do not count.
-    The model is built without weights and runs on tensors that have shapes
-    only.
+    The model runs on the meta device, without weights.
 
     Args:
         config: Config, or an argument of
@@ -55,28 +55,30 @@ def measure_complexity(
     model = MODELS.build(copy.deepcopy(cfg.model)).eval().to('meta')
     model.requires_grad_(True)
     for module in model.modules():
-        # Recomputing activations to save memory is not part of the count, and
-        # torch before 2.2 cannot do it on the meta device.
+        # Recomputed activations do not count, and torch before 2.2 cannot
+        # recompute on the meta device.
         if hasattr(module, 'with_cp'):
             module.with_cp = False
     images = torch.empty(1, input_channels(cfg), height, width, device='meta')
     counter = FlopCounterMode(display=False)
     with torch.enable_grad():
         with counter:
-            outputs = forward_images(model, images)
-        sum(output.sum() for output in _tensors(outputs)).backward()
-    backbone, others = _count_used(model)
+            outputs = tree_flatten(forward_images(model, images))[0]
+        sum(out.sum() for out in outputs if out.requires_grad).backward()
+    # Parameters of the backbone, and of neck and head.
+    counts = [0, 0]
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None:
+            counts[not name.startswith('backbone.')] += parameter.numel()
     # The counter counts a multiplication and its addition as two.
-    return Complexity(backbone, others, counter.get_total_flops() / 2e9)
+    return Complexity(*counts, counter.get_total_flops() / 2e9)
 
 
 def model_input_size(cfg: Config,
                      input_size: Optional[Sequence[int]]) -> Tuple[int, int]:
-    """Return the size (w, h) of a model's input images in px.
+    """Return ``input_size``, or the codec's if it is ``None``.
 
-    Args:
-        cfg: Config with a model.
-        input_size: Size that has precedence over the codec's.
+    Sizes are (w, h) in px.
 
     Raises:
         ValueError: If no size is given and no codec has one, or if the size
@@ -98,14 +100,7 @@ def model_input_size(cfg: Config,
 
 
 def forward_images(model: nn.Module, images: Tensor) -> Any:
-    """Run a pose estimator without decoding.
-
-    Args:
-        model: Pose estimator of MMPose.
-        images: Normalised images in shape (B, C, H, W).
-
-    Returns:
-        The outputs of the head.
+    """Return the head's outputs for normalised images (B, C, h, w).
 
     Raises:
         ValueError: If the model cannot process images of this size but those
@@ -125,24 +120,3 @@ def forward_images(model: nn.Module, images: Tensor) -> Any:
             f'{type(model.backbone).__name__}: expected an input size that is '
             f'a multiple of {STRIDE}, got {size_hw[1]}x{size_hw[0]}; use '
             f'{fitting_hw[1]}x{fitting_hw[0]}') from err
-
-
-def _tensors(outputs: Any) -> Iterator[Tensor]:
-    """Yield the tensors with a gradient in nested outputs."""
-    if isinstance(outputs, Tensor):
-        if outputs.requires_grad:
-            yield outputs
-        return
-    if isinstance(outputs, dict):
-        outputs = outputs.values()
-    for output in outputs:
-        yield from _tensors(output)
-
-
-def _count_used(model: nn.Module) -> Tuple[int, int]:
-    """Count the parameters with a gradient in the backbone and elsewhere."""
-    counts = [0, 0]
-    for name, parameter in model.named_parameters():
-        if parameter.grad is not None:
-            counts[not name.startswith('backbone.')] += parameter.numel()
-    return tuple(counts)

@@ -7,18 +7,8 @@ import inspect
 import json
 import warnings
 from pathlib import Path
-from typing import (
-    Any,
-    Dict,
-    Iterator,
-    NamedTuple,
-    Optional,
-    Sequence,
-    Tuple,
-    Union,
-)
+from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple, Union
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.config import Config
@@ -34,6 +24,7 @@ from ..codecs import SRHeatmap
 from ..configs import ConfigLike, init_scope, input_channels, load_config
 from ..console import get_logger
 from ..environment import is_installed
+from ..models.heads.base_sr_head import BaseSRHead
 from ..version import __version__
 from .complexity import forward_images, model_input_size
 from .fuse import fuse_for_inference
@@ -74,42 +65,53 @@ class ExportResult(NamedTuple):
 
 
 class DeployedModel(nn.Module):
-    """Fused pose estimator from images to the outputs of a file.
+    """Pose estimator from images to the outputs of a file.
 
     Shapes: (B, C, h, w) -> keypoints (B, K, 2) and scores (B, K). Without
     decoding -> heatmaps (B, K, H, W), and tags (B, L, H, W) of a bottom-up
     model.
 
     Args:
-        model: Pose estimator of MMPose. It is not changed.
-        decode: Whether the head's codec decodes the heatmaps.
+        model: Pose estimator of MMPose.
+        decode: Whether the head's codec decodes the keypoints. An SR head
+            then computes only the peaks of the heatmaps, unless ``test_cfg``
+            has ``peaks_only=False``.
         normalize: Whether the model's data preprocessor is included.
     """
 
     def __init__(self, model: nn.Module, decode: bool, normalize: bool):
         super().__init__()
-        self.model = fuse_for_inference(model)
-        self.decode = decode
-        self.normalize = normalize
+        self.model, self.decode, self.normalize = model, decode, normalize
+        test_cfg = model.test_cfg or {}
+        self.peaks_only = (
+            decode and isinstance(model.head, BaseSRHead)
+            and test_cfg.get('peaks_only', True))
         self.keypoint_indices = None
         # As in MMPose: for top-down models with one map per keypoint.
         if (isinstance(model, TopdownPoseEstimator) and getattr(
                 model.head.decoder, 'heatmap_type', None) != 'combined'):
-            test_cfg = model.test_cfg or {}
             self.keypoint_indices = test_cfg.get('output_keypoint_indices')
 
     def forward(self, images: Tensor) -> Tuple[Tensor, ...]:
         """Return the outputs for float32 images in shape (B, C, h, w)."""
-        if self.normalize:
-            # PoseDataPreprocessor counts images in Python, which a trace
-            # cannot record.
-            images = ImgDataPreprocessor.forward(self.model.data_preprocessor,
-                                                 dict(inputs=images))['inputs']
-        outputs = self.model(images, None)
+        return self.predict(self.model.extract_feat(self.preprocess(images)))
+
+    def preprocess(self, images: Tensor) -> Tensor:
+        """Return the normalised images."""
+        if not self.normalize:
+            return images
+        # PoseDataPreprocessor counts images in Python, which a trace cannot
+        # record.
+        return ImgDataPreprocessor.forward(self.model.data_preprocessor,
+                                           dict(inputs=images))['inputs']
+
+    def predict(self, feats: Tuple[Tensor, ...]) -> Tuple[Tensor, ...]:
+        """Return the outputs for the features of the head."""
+        head = self.model.head
+        outputs = head.predict_peaks(feats) if self.peaks_only else head(feats)
         if self.decode:
-            outputs = self.model.head.decoder.decode_tensor(outputs)
-        if isinstance(outputs, Tensor):
-            outputs = outputs,
+            outputs = head.decoder.decode_tensor(outputs)
+        outputs = [outputs] if isinstance(outputs, Tensor) else outputs
         if self.keypoint_indices is not None:
             outputs = [output[:, self.keypoint_indices] for output in outputs]
         return tuple(outputs)
@@ -119,7 +121,7 @@ def export_model(config: ConfigLike,
                  out: Union[str, Path],
                  checkpoint: Optional[Union[str, Path]] = None,
                  format: str = 'onnx',
-                 input_size: Optional[Sequence[int]] = None,
+                 input_size: Optional[Tuple[int, int]] = None,
                  decode: Optional[bool] = None,
                  normalize: bool = False,
                  opset: int = 17) -> ExportResult:
@@ -129,7 +131,8 @@ def export_model(config: ConfigLike,
     float32 in shape (B, C, h, w) with any B. Its outputs are float32:
 
         - ``keypoints`` (B, K, 2) in input px and ``scores`` (B, K) of a
-          top-down model with decoding
+          top-down model with decoding. The heatmaps of an SR head are not
+          made: see :meth:`BaseSRHead.predict_peaks`
         - ``heatmaps`` (B, K, H, W) of a top-down model without decoding
         - ``heatmaps`` (B, K, H, W) and ``tags`` (B, L, H, W) of a bottom-up
           model, to be grouped by associative embedding
@@ -177,32 +180,29 @@ def export_model(config: ConfigLike,
     check_out(out, *([] if checkpoint is None else [checkpoint]))
     with atomic_write(out) as path:
         model = _build_model(cfg, checkpoint)
-        deployed = _deploy(model, size, decode, normalize)
+        if decode is not False:
+            decode = _can_decode(model.head.decoder, size, bool(decode))
+        reference = DeployedModel(model, decode, normalize)
         images = torch.rand(
             (BATCH_SIZE, input_channels(cfg), *size[::-1]),
             generator=torch.Generator().manual_seed(0))
         images = 255 * images if normalize else 4 * images - 2
-        expected, steady = _expect(model, deployed, images)
+        expected, steady = _expect(reference, images)
         shapes = {
             name: tuple(tensor.shape[1:])
             for name, tensor in dict(inputs=images, **expected).items()
         }
         facts = describe(cfg, model, shapes, normalize,
-                         deployed.keypoint_indices)
+                         reference.keypoint_indices)
+        deployed = DeployedModel(fuse_for_inference(model), decode, normalize)
+        write = _write_onnx if format == 'onnx' else _write_torchscript
         with torch.no_grad(), warnings.catch_warnings():
-            # A trace warns about every comparison of sizes.
-            warnings.simplefilter('ignore', torch.jit.TracerWarning)
-            warnings.simplefilter('ignore', DeprecationWarning)
-            if format == 'onnx':
-                _write_onnx(deployed, list(expected), images[:1], path, facts,
-                            opset)
-            else:
-                _write_torchscript(deployed, images[:1], path, facts)
+            # About every comparison of sizes, and every constant that stays.
+            warnings.simplefilter('ignore')
+            write(deployed.eval(), images[:1], path, facts, opset)
             outputs = _run(path, format, images)
         differences = _compare(expected, outputs, steady)
-    compared = None
-    if deployed.decode:
-        compared = int(steady.sum()), steady.numel()
+    compared = (int(steady.sum()), steady.numel()) if decode else None
     return ExportResult(out, shapes, differences, compared)
 
 
@@ -224,54 +224,47 @@ def _build_model(cfg: Config,
     return model
 
 
-def _deploy(model: nn.Module, input_size: Tuple[int, int],
-            decode: Optional[bool], normalize: bool) -> DeployedModel:
-    """Return the model that the file contains."""
-    codec = model.head.decoder
-    can_decode = (isinstance(codec, SRHeatmap)
-                  and tuple(codec.input_size) == input_size)
-    if decode and not can_decode:
+def _can_decode(codec: Any, size: Tuple[int, int], required: bool) -> bool:
+    """Return True if a codec can decode within the file."""
+    codec_size = getattr(codec, 'input_size', None)
+    can_decode = isinstance(codec, SRHeatmap) and tuple(codec_size) == size
+    if required and not can_decode:
         raise ValueError(
-            'expected an SRHeatmap for {}x{} as the decoder, got {} for {}; '
-            'export without decode'.format(
-                *input_size,
-                type(codec).__name__, getattr(codec, 'input_size', None)))
-    decode = can_decode if decode is None else decode
-    return DeployedModel(model, decode, normalize).eval()
+            f'expected an SRHeatmap for {size[0]}x{size[1]} as the decoder, '
+            f'got {type(codec).__name__} for {codec_size}; export without '
+            'decode')
+    return can_decode
 
 
 @torch.no_grad()
-def _expect(model: nn.Module, deployed: DeployedModel,
+def _expect(reference: DeployedModel,
             images: Tensor) -> Tuple[Dict[str, Tensor], Optional[Tensor]]:
-    """Return MMPose's outputs by name and the mask of steady keypoints.
+    """Return the outputs by name and the mask of steady keypoints.
 
-    The mask (B, K) is True for keypoints that noise of 1e-4 of a heatmap's
+    The mask (B, K) is True for keypoints that noise of 1e-4 of the features'
     highest value does not move by 0.01 px. It is ``None`` without keypoints.
     """
-    if deployed.normalize:
-        images = model.data_preprocessor(
-            dict(inputs=list(images), data_samples=[]))['inputs']
-    outputs = _named_maps(model, forward_images(model, images))
-    if deployed.decode:
-        heatmaps = outputs['heatmaps']
-        keypoints, scores = _decode(model, heatmaps)
-        steady = torch.ones_like(scores, dtype=torch.bool)
-        for noise in _noise(heatmaps):
-            moved = _decode(model, heatmaps + noise)[0] - keypoints
-            steady &= moved.abs().amax(dim=-1) < PIXEL_TOLERANCE
-        outputs = dict(keypoints=keypoints, scores=scores, steady=steady)
-    if deployed.keypoint_indices is not None:
-        selected = torch.tensor(deployed.keypoint_indices)
-        outputs = {key: out[:, selected] for key, out in outputs.items()}
-    return outputs, outputs.pop('steady', None)
+    images = reference.preprocess(images)
+    names = _check_maps(reference.model, images)
+    feats = reference.model.extract_feat(images)
+    outputs = reference.predict(feats)
+    if not reference.decode:
+        return dict(zip(names, outputs)), None
+    keypoints, scores = outputs
+    steady = torch.ones_like(scores, dtype=torch.bool)
+    for noise in _noise(feats[-1]):
+        moved = reference.predict((*feats[:-1], feats[-1] + noise))[0]
+        steady &= (moved - keypoints).abs().amax(dim=-1) < PIXEL_TOLERANCE
+    return dict(keypoints=keypoints, scores=scores), steady
 
 
-def _named_maps(model: nn.Module, outputs: Any) -> Dict[str, Tensor]:
-    """Return the outputs of a head by name."""
-    names = ['heatmaps']
+def _check_maps(model: nn.Module, images: Tensor) -> Tuple[str, ...]:
+    """Check that a head predicts heatmaps, and return its outputs' names."""
+    names = ('heatmaps', )
     if isinstance(model.head, AssociativeEmbeddingHead):
-        names.append('tags')
-    maps = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+        names = ('heatmaps', 'tags')
+    maps = forward_images(model, images)
+    maps = [maps] if isinstance(maps, Tensor) else list(maps)
     if len(maps) != len(names) or any(
             not isinstance(m, Tensor) or m.ndim != 4 for m in maps):
         raise ValueError(
@@ -280,39 +273,31 @@ def _named_maps(model: nn.Module, outputs: Any) -> Dict[str, Tensor]:
     if not all(m.isfinite().all() for m in maps):
         raise ValueError('expected finite heatmaps of random images, got inf '
                          'or NaN; check the weights')
-    return dict(zip(names, maps))
+    return names
 
 
-def _decode(model: nn.Module, heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
-    """Return keypoints (B, K, 2) and scores (B, K) as MMPose decodes them."""
-    instances = model.head.decode(heatmaps)
-    keypoints = np.concatenate([i.keypoints for i in instances])
-    scores = np.concatenate([i.keypoint_scores for i in instances])
-    return torch.from_numpy(keypoints), torch.from_numpy(scores)
-
-
-def _noise(heatmaps: Tensor) -> Iterator[Tensor]:
-    """Yield noise of 1e-4 of the highest value of each heatmap."""
+def _noise(feats: Tensor) -> Iterator[Tensor]:
+    """Yield noise of 1e-4 of the highest value of each channel."""
     generator = torch.Generator().manual_seed(0)
-    scale = RELATIVE_TOLERANCE * heatmaps.abs().amax((-2, -1), keepdim=True)
-    size_hw = heatmaps.shape[-2:]
-    coarse = *heatmaps.shape[:2], *(size // 8 + 1 for size in size_hw)
+    scale = RELATIVE_TOLERANCE * feats.abs().amax((-2, -1), keepdim=True)
+    size_hw = feats.shape[-2:]
+    coarse = *feats.shape[:2], *(size // 8 + 1 for size in size_hw)
     for _ in range(NOISE_DRAWS):
-        fine = torch.randn(heatmaps.shape, generator=generator)
+        fine = torch.randn(feats.shape, generator=generator)
         # Smooth noise as well: a blur before the refinement removes the fine.
         smooth = F.interpolate(
             torch.randn(coarse, generator=generator), size_hw, mode='bilinear')
         yield scale * (fine + smooth)
 
 
-def _write_onnx(deployed: DeployedModel, names: Sequence[str], image: Tensor,
-                path: Path, facts: Dict[str, Any], opset: int) -> None:
+def _write_onnx(deployed: DeployedModel, image: Tensor, path: Path,
+                facts: Dict[str, Any], opset: int) -> None:
     """Write an ONNX file with its metadata."""
     import onnx
     # torch >= 2.9 defaults to an exporter that needs onnxscript.
-    options = {}
-    if 'dynamo' in inspect.signature(torch.onnx.export).parameters:
-        options['dynamo'] = False
+    parameters = inspect.signature(torch.onnx.export).parameters
+    options = dict(dynamo=False) if 'dynamo' in parameters else {}
+    inputs, *outputs = facts['axes']
     try:
         torch.onnx.export(
             # ONNX has no memory formats: weights in channels-last would be
@@ -320,9 +305,9 @@ def _write_onnx(deployed: DeployedModel, names: Sequence[str], image: Tensor,
             deployed.to(memory_format=torch.contiguous_format),
             (image, ),
             str(path),
-            input_names=['inputs'],
-            output_names=names,
-            dynamic_axes={name: {0: 'batch'} for name in ('inputs', *names)},
+            input_names=[inputs],
+            output_names=outputs,
+            dynamic_axes={name: {0: 'batch'} for name in facts['axes']},
             opset_version=opset,
             **options)
     except (RuntimeError, ValueError) as err:
@@ -340,18 +325,17 @@ def _write_onnx(deployed: DeployedModel, names: Sequence[str], image: Tensor,
 
 
 def _write_torchscript(deployed: DeployedModel, image: Tensor, path: Path,
-                       facts: Dict[str, Any]) -> None:
-    """Write a TorchScript file with its metadata."""
+                       facts: Dict[str, Any], opset: int) -> None:
+    """Write a TorchScript file, which has no opset, with its metadata."""
     # torch's own check would run the model on the traced image only.
     traced = torch.jit.trace(deployed, image, check_trace=False)
-    text = json.dumps(dict(how_to_use=HOW_TO_USE, **facts))
     torch.jit.save(
         torch.jit.freeze(traced),
         str(path),
-        _extra_files={'metadata.json': text})
+        _extra_files={'metadata.json': json.dumps(facts)})
 
 
-def _run(path: Path, format: str, images: Tensor) -> Sequence[Tensor]:
+def _run(path: Path, format: str, images: Tensor) -> Tuple[Tensor, ...]:
     """Return the outputs of an exported file.
 
     Raises:
@@ -364,7 +348,7 @@ def _run(path: Path, format: str, images: Tensor) -> Sequence[Tensor]:
         session = onnxruntime.InferenceSession(
             str(path), providers=['CPUExecutionProvider'])
         outputs = session.run(None, dict(inputs=images.numpy()))
-        return [torch.from_numpy(output) for output in outputs]
+        return tuple(torch.from_numpy(output) for output in outputs)
     # Runtimes raise errors of their own, some of which are plain exceptions.
     except Exception as err:
         raise ExportMismatch(
@@ -373,26 +357,26 @@ def _run(path: Path, format: str, images: Tensor) -> Sequence[Tensor]:
         ) from err
 
 
-def _compare(expected: Dict[str, Tensor], outputs: Sequence[Tensor],
+def _compare(expected: Dict[str, Tensor], outputs: Tuple[Tensor, ...],
              steady: Optional[Tensor]) -> Dict[str, float]:
     """Return the largest difference of each output.
 
     Raises:
         ExportMismatch: If an output differs by more than its tolerance.
     """
-    found = {}
+    differences = {}
     for (name, want), got in zip(expected.items(), outputs):
-        scale = max(want.abs().max().item(), 1e-30)
-        limit = RELATIVE_TOLERANCE * scale
-        if name == 'keypoints':
-            scale, limit = 1., PIXEL_TOLERANCE
+        is_keypoints = name == 'keypoints'
+        scale = 1. if is_keypoints else max(want.abs().max().item(), 1e-30)
+        limit = PIXEL_TOLERANCE if is_keypoints else RELATIVE_TOLERANCE
+        if steady is not None:
             want, got = want[steady], got[steady]
         try:
-            assert_close(got, want, rtol=0, atol=limit)
+            assert_close(got, want, rtol=0, atol=limit * scale)
         except AssertionError as err:
             raise ExportMismatch(
                 f'expected the {name} of PyTorch, got others: '
                 f'{" ".join(str(err).split())}; no file is written') from err
         error = (got - want).abs() / scale
-        found[name] = error.max().item() if error.numel() else 0.
-    return found
+        differences[name] = error.max().item() if error.numel() else 0.
+    return differences

@@ -46,6 +46,7 @@ def describe(cfg: Config, model: nn.Module, shapes: Dict[str, Sequence[int]],
     crop = steps.get('TopdownAffine' if top_down else 'BottomupResize', {})
     padding = steps.get('GetBBoxCenterScale', {}).get('padding', 1.25)
     facts = dict(
+        how_to_use=HOW_TO_USE,
         input_size=size_hw[::-1],
         box='instance' if top_down else 'image',
         box_padding=padding if top_down else 1.,

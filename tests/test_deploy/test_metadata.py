@@ -136,7 +136,9 @@ def facts_of(path):
 def test_metadata(tmp_path):
     out = tmp_path / 'model.onnx'
     export_model(bird_config(output_keypoint_indices=[2, 0]), out)
+    model = onnx.load(str(out))
     assert facts_of(out) == dict(
+        how_to_use=model.doc_string,
         input_size=[64, 96],
         box='instance',
         box_padding=1.1,
@@ -149,7 +151,6 @@ def test_metadata(tmp_path):
             keypoints=['batch', 'keypoint', 'xy'],
             scores=['batch', 'keypoint']),
         keypoint_names=['tail', 'beak'])
-    model = onnx.load(str(out))
     assert model.producer_name == 'srpose_mm'
     assert 'image px = input px * s / input_size + c - s / 2' in (
         model.doc_string)
@@ -231,7 +232,7 @@ def test_selected_keypoints_are_those_of_predict(decode, tmp_path):
     cfg = small_config('sr_head')
     selected = [0, 5, 6, 11]
     cfg.model.test_cfg = dict(
-        output_keypoint_indices=selected, output_heatmaps=True)
+        output_keypoint_indices=selected, output_heatmaps=not decode)
     model = save_randomized(cfg, tmp_path / 'weights.pth')
     out = tmp_path / 'model.pt'
     export_model(
