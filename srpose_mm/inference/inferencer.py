@@ -14,13 +14,13 @@ from mmpose.apis import Pose2DInferencer, init_model
 from mmpose.evaluation.functional import nms
 from mmpose.models import BottomupPoseEstimator, TopdownPoseEstimator
 from mmpose.structures import PoseDataSample, merge_data_samples
-from mmpose.visualization import PoseLocalVisualizer
 from torch import nn
 
 from ..checkpoints import load_weights
 from ..configs import ConfigLike, input_channels, load_config
 from ..console import get_logger
 from .files import PathLike, SkippedFile
+from .visualizer import KeypointVisualizer
 
 OUT_OF_MEMORY = ('out of memory', 'allocate memory', 'not enough memory')
 
@@ -145,9 +145,9 @@ class PoseInferencer(Pose2DInferencer):
     def _init_collate(self, cfg: Config) -> Callable:
         return pseudo_collate
 
-    def _init_visualizer(self, cfg: Config) -> PoseLocalVisualizer:
+    def _init_visualizer(self, cfg: Config) -> KeypointVisualizer:
         # The config's visualizer could write files.
-        return PoseLocalVisualizer()
+        return KeypointVisualizer()
 
     def _init_detector(self, det_model: Optional[ConfigLike],
                        det_weights: Optional[PathLike],

@@ -23,6 +23,11 @@ from ..support.predict_helpers import (
 
 KEYPOINTS = dict(CocoDataset=17, CrowdPoseDataset=14, MpiiDataset=16)
 
+stock_drawing = pytest.mark.xfail(
+    np.lib.NumpyVersion(np.__version__) >= '2.4.0',
+    reason='MMPose draws with int(array), which numpy 2.4 refuses',
+    raises=TypeError, strict=True)
+
 
 def configs():
     """Yield all configs; most take seconds to build."""
@@ -32,6 +37,7 @@ def configs():
             yield pytest.param(path, marks=marks, id=path.stem)
 
 
+@stock_drawing
 @pytest.mark.parametrize('path', configs())
 def test_every_config(path, tmp_path):
     model = init_model(str(path), None, device='cpu')
@@ -67,6 +73,7 @@ def test_every_config(path, tmp_path):
     assert cv2.imread(str(tmp_path / 'vis/a.png')).shape == image.shape
 
 
+@stock_drawing
 def test_heatmaps(weights):
     """MMPose merges them over the instances, in px of the image."""
     image = np.random.randint(0, 256, (64, 96, 3), dtype=np.uint8)
