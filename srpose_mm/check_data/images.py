@@ -1,9 +1,13 @@
 """Image files of a data set."""
+import math
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import List, NamedTuple, Optional, Tuple
 
+import cv2
+import numpy as np
 from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import TRANSFORMS
 from PIL import Image
@@ -11,9 +15,6 @@ from PIL import Image
 from ..console import progress
 from .report import STOPS, WRONG, DatasetReport
 from .sources import DataSource
-
-# cv2.warpAffine refuses the largest short integer as a side.
-TOO_LARGE = 32767
 
 
 class ImageFile(NamedTuple):
@@ -49,6 +50,20 @@ def check_images(source: DataSource, images: List[ImageFile], opened: bool,
                 report.add(*fault, image.label, file=image.path)
 
 
+@cache
+def warp_limit() -> float:
+    """Return the shortest side in px that ``cv2.warpAffine`` refuses.
+
+    OpenCV 4 refuses the largest short integer, OpenCV 5 no side (infinity).
+    """
+    side = np.iinfo(np.int16).max
+    try:
+        cv2.warpAffine(np.zeros((1, side), np.uint8), np.eye(2, 3), (1, 1))
+    except cv2.error:
+        return side
+    return math.inf
+
+
 def _find_fault(image: ImageFile,
                 load: Optional[LoadImage]) -> Optional[Tuple[str, str, str]]:
     """Return kind, effect and message of a fault of an image."""
@@ -64,7 +79,7 @@ def _find_fault(image: ImageFile,
             return 'unreadable_image', STOPS, damage or str(err).split('\n')[0]
         if damage:
             return 'damaged_image', WRONG, damage
-    if size and max(size) >= TOO_LARGE:
+    if size and max(size) >= warp_limit():
         return 'image_too_large', STOPS, f'{size[0]}x{size[1]} px'
     if image.size and min(image.size) > 0 and image.size != size:
         turned = ', as if EXIF data turned it' * (image.size == size[::-1])

@@ -41,7 +41,7 @@ FAULT_KINDS = dict(
     unreadable_image='an image file cannot be read',
     damaged_image='an image file is incomplete, but OpenCV reads it',
     image_size='boxes are clipped to a recorded size that is wrong',
-    image_too_large='OpenCV warps no image with a side of 32767 px or more',
+    image_too_large='OpenCV 4 warps no image with a side of 32767 px or more',
 )
 
 

@@ -1,5 +1,8 @@
 """Faults, their effects in MMPose, and the messages of check_dataset."""
 import json
+import math
+
+from srpose_mm.check_data.images import warp_limit
 
 from .bad_data import (
     INF,
@@ -22,6 +25,15 @@ from .bad_data import (
     picture,
     stops,
 )
+
+
+def too_wide(width):
+    """Widen image 1 to the limit of OpenCV 4; OpenCV 5 has none."""
+    change = picture(64, width, 3, width=width)
+    if warp_limit() == math.inf:
+        return Row(change, (), (None, None), '')
+    return stops(change, 'image_too_large', f'{width}x64', 'SHRT_MAX')
+
 
 INSTANCES = dict(
     nan_keypoint=odd_nose('keypoint_not_finite', WEIGHTLESS,
@@ -157,9 +169,7 @@ IMAGES = dict(
     truncated=stops(
         contents(lambda data: data[:len(data) // 2]), 'unreadable_image',
         'truncated|broken', r'failed to load.*1\.png'),
-    too_wide=stops(
-        picture(64, 32767, 3, width=32767), 'image_too_large', '32767x64',
-        'SHRT_MAX'),
+    too_wide=too_wide(32767),
     one_pixel=Row(
         picture(1, 1, 3, width=1, height=1), ('box',
                                               'keypoint_outside'),

@@ -1,8 +1,10 @@
 """Reports of check_dataset."""
 import json
+import math
 import re
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
@@ -10,6 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from srpose_mm.check_data import FAULT_KINDS, check_dataset, format_reports
+from srpose_mm.check_data.images import warp_limit
 
 from ..support.bad_data import (
     COCO_INFO,
@@ -54,7 +57,26 @@ def test_truncated_image_that_opencv_reads(tmp_path, monkeypatch):
     assert re.search('truncated|broken', fault.message)
 
 
-def test_too_large_recorded_size(tmp_path):
+def test_warp_limit():
+    """OpenCV warps what is shorter than the limit."""
+
+    def warp(side):
+        image = np.zeros((1, side), np.uint8)
+        return cv2.warpAffine(image, np.eye(2, 3), (1, 1))
+
+    assert warp_limit() in (32767, math.inf)
+    warp(32766)
+    if warp_limit() == math.inf:
+        warp(32767)
+        warp(10**6)
+    else:
+        with pytest.raises(cv2.error, match='SHRT_MAX'):
+            warp(warp_limit())
+
+
+def test_too_large_recorded_size(tmp_path, monkeypatch):
+    monkeypatch.setattr('srpose_mm.check_data.images.warp_limit',
+                        lambda: 32767)
     content = valid_content(tmp_path)
     content['images'][0]['width'] = 40000
     write(tmp_path, content)
