@@ -177,6 +177,9 @@ def build_xtcocotools(source, wheels):
     """Build for the installed numpy; the wheels of the index need numpy 1."""
     require_compiler('xtcocotools', os.environ.get('CC') or 'cc')
     read_version_by_globals(source / 'setup.py')
+    # numpy 2.3 removed the older of two names.
+    replace(source / 'xtcocotools' / '_mask.pyx', 'np.NPY_OWNDATA',
+            'np.NPY_ARRAY_OWNDATA')
     run_setup('xtcocotools', source, wheels, {})
 
 

@@ -21,7 +21,7 @@ ROWS = {
     'oldest': ('3.10', ['torch==2.1.2', 'numpy==1.26.4']),
     'default': ('3.11', []),
     'numpy 1': ('3.12', ['numpy==1.26.4']),
-    'newest': ('3.13', []),
+    'newest': ('3.13', ['numpy>=2.4']),
 }
 SHOWN = ('torch', 'numpy', 'opencv-python-headless')
 

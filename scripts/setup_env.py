@@ -21,6 +21,7 @@ OPENMMLAB = ROOT / 'requirements' / 'openmmlab.txt'
 # What the lock file is made of.
 INPUTS = ('requirements.txt', 'requirements/build.txt',
           'requirements/tests.txt')
+LIMITS = 'requirements/limits.txt'
 
 
 def main(argv=None):
@@ -80,7 +81,7 @@ def write_lock(environment):
     environment.uv(
         'compile', '--quiet', '--universal', '--upgrade', '--python-version',
         '%d.%d' % OLDEST, '--no-annotate', '--custom-compile-command',
-        'make lock', '-o', LOCK.relative_to(ROOT), *INPUTS)
+        'make lock', '-c', LIMITS, '-o', LOCK.relative_to(ROOT), *INPUTS)
 
 
 def changed_lock(environment, changes):
