@@ -1,5 +1,5 @@
-# make setup | demo | test | test-slow | test-cuda | matrix | bench | lint |
-# results | lock | clean. Settings: PYTHON, VENV, TORCH, WITH, INSTALL, see docs/install.md.
+# make setup | demo | test | test-slow | test-cuda | matrix | bench | docs |
+# lint | results | lock | clean. Settings: PYTHON, VENV, TORCH, WITH, INSTALL, see docs/install.md.
 PYTHON ?= python3
 VENV ?= .venv
 TORCH ?=
@@ -13,7 +13,8 @@ CHECKPOINT = $(OUT)/epoch_5.pth
 READY = $(VENV)/ready
 RUN = . $(VENV)/bin/activate &&
 
-.PHONY: setup demo test test-slow test-cuda matrix bench lint results lock clean
+.PHONY: setup demo test test-slow test-cuda matrix bench docs lint results lock \
+	clean
 
 setup:
 	@$(PYTHON) scripts/setup_env.py --venv $(VENV) --install $(INSTALL) \
@@ -57,14 +58,17 @@ matrix:
 bench: $(READY)
 	$(RUN) python -m lab.benchmark --out-dir work_dirs/benchmark
 
+# The manual as a site, build/docs/index.html; a warning is an error.
+docs: $(READY)
+	$(RUN) python -m sphinx -W --keep-going -q -b html docs build/docs
+
 lint: $(READY)
 	$(RUN) ruff check .
 	$(RUN) codespell
 	$(RUN) lint-imports
 	$(RUN) python scripts/results_pages.py --check
 
-# Write the results pages from the metafiles and the measured tables into the
-# manual.
+# Write the results pages of the configs from their metafiles.
 results: $(READY)
 	$(RUN) python scripts/results_pages.py
 

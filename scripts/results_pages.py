@@ -1,10 +1,8 @@
-"""Write the results page of each family, and measured tables into the manual.
+"""Write the results page of each family of configs from its metafiles.
 
-The numbers are those of the metafiles and of the tables that the studies and
-the benchmark wrote. ``make results`` runs this script.
+``make results`` runs this script.
 """
 import argparse
-import re
 import sys
 from pathlib import Path
 
@@ -23,11 +21,6 @@ A super-resolution head in the place of the heatmap head: top-down
 The coarse-to-fine SRPose neck with an SR block on each of its levels.
 """
 }
-
-PAGES = [ROOT / 'docs' / name for name in ('results.md', 'benchmark.md')]
-# The place of a table: <!-- PATH -->, the old table, <!-- end -->.
-PLACE = re.compile(
-    r'(<!-- ((?:lab/experiments|docs)/\S+) -->\n).*?(<!-- end -->)', re.DOTALL)
 
 NOTE = """
 Columns marked *paper* are what the
@@ -51,8 +44,8 @@ def main(argv=None):
         elif not args.check:
             path.write_text(page, 'utf-8')
     if stale:
-        sys.exit(f'{", ".join(stale)} differs from the metafiles or the '
-                 'measured tables; run `make results`')
+        sys.exit(f'{", ".join(stale)} differs from the metafiles; run '
+                 '`make results`')
 
 
 def pages():
@@ -65,24 +58,8 @@ def pages():
         models = yaml.safe_load(metafile.read_text())['Models']
         texts.setdefault(family, INTRODUCTION[family.name])
         texts[family] += table(models, family)
-    found = {family / 'README.md': text + NOTE
-             for family, text in texts.items()}
-    measured = {page: with_tables(page.read_text('utf-8')) for page in PAGES}
-    return {**found, **measured}
-
-
-def with_tables(page):
-    """Return a page with the tables that it names."""
-
-    def fill(match):
-        start, name, end = match.groups()
-        title, _, table = (ROOT / name).read_text('utf-8').partition('\n\n')
-        if not title.startswith('# '):
-            raise ValueError(f'{name}: expected a title in the first line, '
-                             f'got {title!r}')
-        return f'{start}{table}{end}'
-
-    return PLACE.sub(fill, page)
+    return {family / 'README.md': text + NOTE
+            for family, text in texts.items()}
 
 
 def table(models, family):

@@ -21,16 +21,22 @@ if not (DOCS / 'install.md').is_file():
     pytest.skip('needs the repository, not an installed package',
                 allow_module_level=True)
 
-PAGES = [ROOT / 'projects_readme.md', *sorted(DOCS.glob('*.md'))]
+LAB = ROOT / 'lab'
+PAGES = [ROOT / 'projects_readme.md', *sorted(DOCS.glob('*.md')),
+         *sorted(LAB.glob('*.md')), *sorted(LAB.glob('*/README.md'))]
 CONFIG_NAMES = {path.name for path in CONFIGS.rglob('*.py')}
 STOCK_TOOLS = {path.stem: path
                for path in (MMPOSE_MIM / 'tools').rglob('*.py')}
 
 
+def name_of(path):
+    return path.relative_to(ROOT).as_posix()
+
+
 def fenced(language):
     """(page, block) of each fenced block of a language."""
     pattern = re.compile(rf'^```{language}\n(.*?)^```$', re.DOTALL | re.M)
-    return [(path.name, block) for path in PAGES
+    return [(name_of(path), block) for path in PAGES
             for block in pattern.findall(path.read_text('utf-8'))]
 
 
@@ -63,7 +69,7 @@ def load(path):
     return module
 
 
-@pytest.mark.parametrize('path', PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize('path', PAGES, ids=name_of)
 def test_links_exist(path):
     targets = re.findall(r'\]\(([^)#]+)(?:#[^)]*)?\)', path.read_text('utf-8'))
     for target in targets:
@@ -71,7 +77,7 @@ def test_links_exist(path):
             assert (path.parent / target).exists(), target
 
 
-@pytest.mark.parametrize('path', PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize('path', PAGES, ids=name_of)
 def test_anchors_exist(path):
     for target, anchor in re.findall(r'\]\(([^)#]*)#([^)]+)\)',
                                      path.read_text('utf-8')):
@@ -136,7 +142,7 @@ def test_make_targets_exist():
         if words[0] == 'make':
             named |= {word for word in words[1:] if '=' not in word}
     assert named <= targets
-    assert {'setup', 'demo', 'test', 'results'} <= named
+    assert {'setup', 'demo', 'test', 'docs', 'results'} <= named
 
 
 def test_scripts_exist():
@@ -151,8 +157,10 @@ def test_python_compiles(page, block):
     compile(block, page, 'exec')
 
 
-@pytest.mark.parametrize('name, size', [('datasets.md', (4, 256, 256)),
-                                        ('development.md', (17, 256, 192))])
+@pytest.mark.parametrize('name, size', [
+    ('docs/datasets.md', (4, 256, 256)),
+    ('docs/development.md', (17, 256, 192)),
+])
 def test_worked_configs(name, size, tmp_path):
     """The config of the page builds a model with maps of this size."""
     blocks = [block for page, block in fenced('python')
@@ -176,8 +184,8 @@ def test_worked_configs(name, size, tmp_path):
 
 def test_described_keypoints(tmp_path):
     """The description of keypoints is one that MMPose reads."""
-    block, = [block for page, block in fenced('python')
-              if page == 'datasets.md' and block.startswith('dataset_info')]
+    block, = [block for _, block in fenced('python')
+              if block.startswith('dataset_info')]
     file = tmp_path / 'birds.py'
     file.write_text(block)
     dataset = DATASETS.build(dict(
