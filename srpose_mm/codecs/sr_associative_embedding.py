@@ -8,22 +8,15 @@ from mmpose.codecs import AssociativeEmbedding
 from mmpose.registry import KEYPOINT_CODECS
 from torch import Tensor
 
-from .utils import geometry, grouping, refinement
-from .utils.arguments import (
-    TARGETS,
-    check_choice,
-    check_odd,
-    check_positive,
-    check_size,
-    encoder_of_samples,
-)
-from .utils.gaussians import instance_heatmaps
-from .utils.peaks import Peaks, tags_of_cells, top_candidates
-from .utils.windowed import (
-    WindowedHeatmaps,
-    strongest_in_windows,
-    window_candidates,
-)
+from .utils import arguments, geometry, grouping, refinement, windowed
+from .utils.gaussians import draw_instances
+from .utils.peaks import Peaks, tags_at, top_candidates
+from .utils.windowed import WindowedHeatmaps
+
+# Keypoints, their scores and the scores of the instances, for each image.
+Decoded = Tuple[List[np.ndarray], List[np.ndarray], List[np.ndarray]]
+# A function that finds cells, see SRAssociativeEmbedding._fill_missing.
+Search = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 @KEYPOINT_CODECS.register_module()
@@ -96,16 +89,16 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
                  target: str = 'heatmaps',
                  **kwargs: Any) -> None:
         order = list(decode_keypoint_order or [])
-        if sorted(order) != list(range(len(order))):
-            raise ValueError(
-                f'{type(self).__name__}: expected decode_keypoint_order to '
-                f'name each keypoint from 0 on once, got {order}')
-        input_size = check_size(self, 'input_size', input_size)
-        heatmap_size = check_size(self, 'heatmap_size', heatmap_size
-                                  or input_size)
-        check_choice(self, 'use_udp', use_udp, (False, True))
-        check_choice(self, 'target', target, TARGETS)
-        check_odd(self, 'decode_nms_kernel', decode_nms_kernel)
+        arguments.require(
+            self,
+            sorted(order) == list(range(len(order))),
+            'expected decode_keypoint_order to name each keypoint from 0 on '
+            f'once, got {order}')
+        input_size = arguments.check_size(self, 'input_size', input_size)
+        heatmap_size = arguments.check_size(self, 'heatmap_size', heatmap_size
+                                            or input_size)
+        arguments.check_choice(self, 'target', target, arguments.TARGETS)
+        arguments.check_odd(self, 'decode_nms_kernel', decode_nms_kernel)
         super().__init__(
             input_size,
             heatmap_size,
@@ -115,15 +108,16 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
             decode_nms_kernel=decode_nms_kernel,
             decode_max_instances=decode_max_instances,
             **kwargs)
-        self.sigma = check_positive(self, 'sigma', self.sigma)
-        check_odd(self, 'decode_gaussian_kernel', self.decode_gaussian_kernel)
+        self.sigma = arguments.check_positive(self, 'sigma', self.sigma)
+        arguments.check_odd(self, 'decode_gaussian_kernel',
+                            self.decode_gaussian_kernel)
         self.target = target
 
     def encode(self,
                keypoints: np.ndarray,
                keypoints_visible: Optional[np.ndarray] = None,
                input_size: Optional[Tuple[int, int]] = None) -> dict:
-        """Encode instances into heatmaps and cells of their tags.
+        """Encode instances; see the class for what is returned.
 
         Args:
             keypoints: Coordinates in shape (N, K, 2), in input px. Not
@@ -131,13 +125,9 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
             keypoints_visible: Visibility in shape (N, K); below 0.5 means
                 invisible. ``None`` means all visible. Not changed.
             input_size: (w, h) of the crop, which a pipeline passes.
-
-        Returns:
-            ``heatmaps`` (K, H, W), or ``keypoint_labels`` (N, K, 2);
-            ``keypoint_indices`` (N, K, 2) and ``keypoint_weights`` (N, K); in
-            a pipeline also ``encoder``.
         """
-        encoded = encoder_of_samples(self, input_size, len(keypoints))
+        encoded = arguments.encoder_of_samples(self, input_size,
+                                               len(keypoints))
         keypoints, visible = geometry.usable_keypoints(
             keypoints, keypoints_visible)
         # The stock codec draws other Gaussians off their centre.
@@ -172,19 +162,22 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
         Returns:
             Heatmaps in shape (B, K, H, W), float32.
         """
-        scale = keypoint_labels[0].new_tensor(self.scale_factor)
-        return instance_heatmaps(
-            [labels / scale for labels in keypoint_labels],
-            [weights > 0 for weights in keypoint_weights],
-            self.heatmap_size,
-            self.sigma,
-            rounded=not self.use_udp)
+        labels = keypoint_labels[0]
+        scale = labels.new_tensor(self.scale_factor)
+        heatmaps = labels.new_zeros(
+            len(keypoint_labels),
+            labels.shape[1],
+            *self.heatmap_size[::-1],
+            dtype=torch.float32)
+        for maps, labels, weights in zip(heatmaps, keypoint_labels,
+                                         keypoint_weights):
+            draw_instances(maps, labels / scale, weights > 0, self.sigma,
+                           rounded=not self.use_udp)
+        return heatmaps
 
-    def batch_decode(
-        self,
-        batch_heatmaps: Union[Tensor, WindowedHeatmaps],
-        batch_tags: Optional[Tensor] = None
-    ) -> Tuple[List[np.ndarray], List[np.ndarray], List[np.ndarray]]:
+    def batch_decode(self,
+                     batch_heatmaps: Union[Tensor, WindowedHeatmaps],
+                     batch_tags: Optional[Tensor] = None) -> Decoded:
         """Decode the instances of a batch.
 
         The instances are those of :class:`AssociativeEmbedding`. The heatmaps
@@ -222,36 +215,52 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
         points = points + self.decode_center_shift
 
         def search(maps: Tensor, instance: Tensor, wanted: Tensor) -> Tensor:
-            cells = grouping.strongest_of_nearest(heatmaps, tags, maps, wanted)
-            y = torch.div(cells, heatmaps.shape[-1], rounding_mode='floor')
-            x = cells - y * heatmaps.shape[-1]
-            return torch.stack(
-                [x, y, heatmaps.flatten(2).flatten(0, 1)[maps, cells]], dim=-1)
+            index = grouping.strongest_of_nearest(heatmaps, tags, maps, wanted)
+            scores = heatmaps.flatten(2).flatten(0, 1)[maps, index]
+            cells = geometry.cells_of_index(index, heatmaps.shape[-1])
+            return torch.cat([cells, scores[:, None]], dim=-1)
 
-        return self._group(points, values, cell_tags,
-                           self._tags_of_points(points, tags), order, search)
+        return self._group(points, values, cell_tags, tags_at(points, tags),
+                           order, search)
 
-    def _decode_windowed(
-        self, maps: WindowedHeatmaps
-    ) -> Tuple[List[np.ndarray], List[np.ndarray], List[np.ndarray]]:
+    def _decode_windowed(self, maps: WindowedHeatmaps) -> Decoded:
         """Decode heatmaps that are evaluated around their candidates."""
-        if self.use_udp:
-            raise ValueError(
-                f'{type(self).__name__}: expected heatmaps with use_udp=True, '
-                'which blurs them; set peaks_only=False')
+        arguments.require(
+            self, not self.use_udp, 'expected heatmaps with use_udp=True, '
+            'which blurs them; set peaks_only=False')
         pooled, tags, order = self._check_maps(maps.pooled, maps.tags)
         maps = replace(maps, pooled=pooled, tags=tags.flatten(1, 2))
-        points, values, cell_tags = window_candidates(
+        points, values, cell_tags = windowed.window_candidates(
             maps, self.decode_nms_kernel, self.decode_topk)
         points = points + self.decode_center_shift
         return self._group(points, values, cell_tags, maps.tags_at(points),
-                           order, partial(strongest_in_windows, maps))
+                           order, partial(windowed.strongest_in_windows, maps))
 
-    def _group(
-        self, points: Tensor, values: Tensor, cell_tags: Tensor,
-        point_tags: Tensor, order: Sequence[int],
-        search: Callable[[Tensor, Tensor, Tensor], Tensor]
-    ) -> Tuple[List[np.ndarray], List[np.ndarray], List[np.ndarray]]:
+    def _check_maps(self, heatmaps: Tensor,
+                    tags: Tensor) -> Tuple[Tensor, Tensor, Sequence[int]]:
+        """Return contiguous heatmaps, tags (B, L, K, H, W) and the order."""
+        keypoints = heatmaps.shape[1]
+        valid = (
+            heatmaps.ndim == tags.ndim == 4
+            and heatmaps.shape[::2] == tags.shape[::2]
+            and heatmaps.shape[3] == tags.shape[3]
+            and tags.shape[1] % keypoints == 0 < tags.shape[1])
+        arguments.require(
+            self, valid, 'expected heatmaps in shape (B, K, H, W) and tags in '
+            f'shape (B, L * K, H, W), got {tuple(heatmaps.shape)} and '
+            f'{tuple(tags.shape)}; repeat tags that all keypoints share')
+        order = self.decode_keypoint_order or range(keypoints)
+        arguments.require(
+            self,
+            len(order) == keypoints, 'expected decode_keypoint_order for '
+            f'{keypoints} keypoints, got {order}')
+        tags = tags.detach().float().contiguous()
+        return (heatmaps.detach().float().contiguous(),
+                tags.unflatten(1, (-1, keypoints)), order)
+
+    def _group(self, points: Tensor, values: Tensor, cell_tags: Tensor,
+               point_tags: Tensor, order: Sequence[int],
+               search: Search) -> Decoded:
         """Group candidates into instances and fill in missing keypoints.
 
         Args:
@@ -261,9 +270,6 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
             point_tags: Tags of the cells with the points, in the same shape.
             order: Order in which keypoints join groups.
             search: See :meth:`_fill_missing`.
-
-        Returns:
-            See :meth:`batch_decode`.
         """
         parts = points, values[..., None], cell_tags, point_tags
         packed = torch.cat(parts, dim=-1).cpu().numpy()
@@ -282,39 +288,8 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
         return ([rows[..., :2] * self.scale_factor for rows in instances],
                 [rows[..., 2] for rows in instances], instance_scores)
 
-    def _check_maps(self, heatmaps: Tensor,
-                    tags: Tensor) -> Tuple[Tensor, Tensor, Sequence[int]]:
-        """Return contiguous heatmaps, tags (B, L, K, H, W) and the order."""
-        keypoints = heatmaps.shape[1]
-        if (heatmaps.ndim != 4 or tags.ndim != 4
-                or tags.shape[0] != heatmaps.shape[0]
-                or tags.shape[2:] != heatmaps.shape[2:]
-                or tags.shape[1] % keypoints or not tags.shape[1]):
-            raise ValueError(
-                f'{type(self).__name__}: expected heatmaps in shape '
-                '(B, K, H, W) and tags in shape (B, L * K, H, W), got '
-                f'{tuple(heatmaps.shape)} and {tuple(tags.shape)}; repeat '
-                'tags that all keypoints share')
-        order = self.decode_keypoint_order or range(keypoints)
-        if len(order) != keypoints:
-            raise ValueError(
-                f'{type(self).__name__}: expected decode_keypoint_order for '
-                f'{keypoints} keypoints, got {order}')
-        tags = tags.detach().float().contiguous()
-        return (heatmaps.detach().float().contiguous(),
-                tags.unflatten(1, (-1, keypoints)), order)
-
     @staticmethod
-    def _tags_of_points(points: Tensor, tags: Tensor) -> Tensor:
-        """Return the tags (B, K, M, L) of the cells that contain points."""
-        height, width = tags.shape[-2:]
-        x, y = points.long().unbind(-1)
-        return tags_of_cells(
-            tags, y.clamp(0, height - 1) * width + x.clamp(0, width - 1))
-
-    @staticmethod
-    def _fill_missing(instances: List[np.ndarray], length: int,
-                      search: Callable[[Tensor, Tensor, Tensor], Tensor],
+    def _fill_missing(instances: List[np.ndarray], length: int, search: Search,
                       device: torch.device) -> None:
         """Fill in the keypoints that grouping did not assign, in place.
 
@@ -333,9 +308,9 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
         """
         places, searches = [], []
         for image, rows in enumerate(instances):
-            for n, (row, found) in enumerate(zip(rows, rows[..., 2] > 0)):
-                tag = row[found, -length:].mean(axis=0)
-                for k in np.flatnonzero(~found):
+            for n, (row, known) in enumerate(zip(rows, rows[..., 2] > 0)):
+                tag = row[known, -length:].mean(axis=0)
+                for k in np.flatnonzero(~known):
                     places.append((row, k))
                     searches.append([image * len(row) + k, n, *tag])
         if not places:

@@ -12,16 +12,7 @@ from mmpose.codecs.utils import (
 from mmpose.registry import KEYPOINT_CODECS
 from torch import Tensor
 
-from .utils import geometry, refinement
-from .utils.arguments import (
-    TARGETS,
-    check_choice,
-    check_odd,
-    check_positive,
-    check_size,
-    encoder_of_samples,
-    matching_blur,
-)
+from .utils import arguments, geometry, refinement
 from .utils.gaussians import SeparableHeatmaps, gaussian_heatmaps
 from .utils.peaks import Peaks
 
@@ -105,28 +96,26 @@ class SRHeatmap(MSRAHeatmap):
                  blur_kernel_size: Optional[int] = None,
                  use_udp: bool = False,
                  target: str = 'heatmaps') -> None:
-        input_size = check_size(self, 'input_size', input_size)
-        heatmap_size = check_size(self, 'heatmap_size', heatmap_size
-                                  or input_size)
+        input_size = arguments.check_size(self, 'input_size', input_size)
+        heatmap_size = arguments.check_size(self, 'heatmap_size', heatmap_size
+                                            or input_size)
         if sigma is None:
             sigma = 8 * heatmap_size[0] / input_size[0]
-        sigma = check_positive(self, 'sigma', sigma)
-        check_choice(self, 'unbiased', unbiased, (False, True))
-        check_choice(self, 'refine', refine, refinement.REFINEMENTS)
-        check_choice(self, 'use_udp', use_udp, (False, True))
-        check_choice(self, 'target', target, TARGETS)
+        sigma = arguments.check_positive(self, 'sigma', sigma)
+        arguments.check_choice(self, 'refine', refine, refinement.REFINEMENTS)
+        arguments.check_choice(self, 'target', target, arguments.TARGETS)
         if blur_kernel_size is None:
-            blur_kernel_size = matching_blur(sigma)
-        check_odd(self, 'blur_kernel_size', blur_kernel_size)
+            blur_kernel_size = arguments.matching_blur(sigma)
+        arguments.check_odd(self, 'blur_kernel_size', blur_kernel_size)
         super().__init__(input_size, heatmap_size, sigma, unbiased,
                          blur_kernel_size)
         self.refine, self.use_udp, self.target = refine, use_udp, target
         # Input px for one cell. Only UDP decodes by another scale.
         self.encode_scale = self.decode_scale = self.scale_factor
         if use_udp:
-            self.encode_scale = geometry.cell_spacing(input_size, heatmap_size)
-            self.decode_scale = np.float32(input_size) / (
-                np.float32(heatmap_size) - 1)
+            size, steps = np.float32(input_size), np.float32(heatmap_size) - 1
+            self.encode_scale = (size - 1) / steps
+            self.decode_scale = size / steps
         self.rounded = not (unbiased or use_udp)
         # The stock codecs draw patches that end at the radius, off their
         # centre if the radius is not an integer: such Gaussians fill the map.
@@ -140,7 +129,7 @@ class SRHeatmap(MSRAHeatmap):
                keypoints: np.ndarray,
                keypoints_visible: Optional[np.ndarray] = None,
                input_size: Optional[Tuple[int, int]] = None) -> dict:
-        """Encode keypoints into heatmaps.
+        """Encode keypoints; see the class for what is returned.
 
         Args:
             keypoints: Coordinates in shape (1, K, 2), in input px. Not
@@ -148,17 +137,12 @@ class SRHeatmap(MSRAHeatmap):
             keypoints_visible: Visibility in shape (1, K); below 0.5 means
                 invisible. ``None`` means all visible. Not changed.
             input_size: (w, h) of the crop, which a pipeline passes.
-
-        Returns:
-            ``heatmaps`` (K, H, W), or ``keypoint_labels`` (1, K, 2);
-            ``keypoint_weights`` (1, K); in a pipeline also ``encoder``.
         """
-        if len(keypoints) != 1:
-            raise ValueError(
-                f'{type(self).__name__}: expected keypoints of one instance, '
-                f'in shape (1, K, 2), got {keypoints.shape}; it is a top-down '
-                'codec')
-        encoded = encoder_of_samples(self, input_size, 1)
+        arguments.require(
+            self,
+            len(keypoints) == 1, 'expected keypoints of one instance, in '
+            f'shape (1, K, 2), got {keypoints.shape}; it is a top-down codec')
+        encoded = arguments.encoder_of_samples(self, input_size, 1)
         keypoints, visible = geometry.usable_keypoints(
             keypoints, keypoints_visible)
         cells = keypoints / self.encode_scale
@@ -186,13 +170,8 @@ class SRHeatmap(MSRAHeatmap):
                      keypoint_weights: Tensor) -> SeparableHeatmaps:
         """Make the heatmaps of a batch on the labels' device.
 
-        Args:
-            keypoint_labels: Labels from :meth:`encode` with
-                ``target='keypoints'``, in shape (B, K, 2), in input px.
-            keypoint_weights: Weights in shape (B, K).
-
-        Returns:
-            Heatmaps of size (H, W), zero where the weight is.
+        The labels (B, K, 2) and weights (B, K) are those of :meth:`encode`
+        with ``target='keypoints'``; where a weight is 0 its heatmap is too.
         """
         return gaussian_heatmaps(
             keypoint_labels / keypoint_labels.new_tensor(self.encode_scale),
@@ -203,19 +182,15 @@ class SRHeatmap(MSRAHeatmap):
             truncated=self.truncated)
 
     def decode(self, encoded: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        """Decode the keypoints of one sample.
+        """Decode heatmaps (K, H, W) into keypoints in input px and scores.
 
-        Args:
-            encoded: Heatmaps in shape (K, H, W). Not changed.
-
-        Returns:
-            Keypoints in shape (1, K, 2), in input px, and scores, the heights
-            of the peaks, in shape (1, K).
+        Keypoints have shape (1, K, 2), scores, the heights of the peaks, shape
+        (1, K). The heatmaps are not changed.
         """
         # PyTorch refuses negative strides.
         heatmaps = torch.from_numpy(np.ascontiguousarray(encoded))
-        keypoints, scores = self.decode_tensor(heatmaps[None])
-        return keypoints.numpy(), scores.numpy()
+        keypoints, scores = self.batch_decode(heatmaps[None])
+        return keypoints[0], scores[0]
 
     @property
     def refine_reach(self) -> int:
@@ -236,14 +211,9 @@ class SRHeatmap(MSRAHeatmap):
     ) -> Tuple[List[np.ndarray], List[np.ndarray]]:
         """Decode the keypoints of a batch on the heatmaps' device.
 
-        Only three numbers per keypoint are copied to the host.
-
-        Args:
-            batch_encoded: Heatmaps in shape (B, K, H, W), or their peaks.
-
-        Returns:
-            B arrays of keypoints in shape (1, K, 2), in input px, and B
-            arrays of scores in shape (1, K).
+        Of heatmaps (B, K, H, W), or their peaks, it returns B arrays like
+        those of :meth:`decode`. Only three numbers per keypoint are copied to
+        the host.
         """
         keypoints, scores = self.decode_tensor(batch_encoded)
         packed = torch.cat([keypoints, scores[..., None]], dim=-1)

@@ -6,6 +6,8 @@ from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from srpose_mm.codecs.utils.arguments import check_positive_integers, require
+
 
 class ConvBNReLU(nn.Sequential):
     """1x1 convolution, normalisation, ReLU.
@@ -111,18 +113,15 @@ class SRBlock(BaseModule):
                  kernel_size: int = 9,
                  init_cfg: Optional[dict] = None):
         super().__init__(init_cfg)
-        for name, value in dict(
-                in_channels=in_channels,
-                out_channels=out_channels,
-                embed_channels=embed_channels,
-                upscale_factor=upscale_factor,
-                kernel_size=kernel_size).items():
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f'SRBlock: expected {name} to be a positive '
-                                 f'integer, got {value!r}')
-        if kernel_size % 2 == 0:
-            raise ValueError('SRBlock: expected an odd kernel_size, which '
-                             f'keeps the heatmap centred, got {kernel_size}')
+        check_positive_integers(
+            self,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            embed_channels=embed_channels,
+            upscale_factor=upscale_factor,
+            kernel_size=kernel_size)
+        require(self, kernel_size % 2 == 1, 'expected an odd kernel_size, '
+                f'which keeps the heatmap centred, got {kernel_size}')
         self.upscale_factor = upscale_factor
         self.keypoint_encoder = nn.Sequential(
             nn.Conv2d(in_channels, out_channels * embed_channels, 1),
@@ -140,19 +139,12 @@ class SRBlock(BaseModule):
         if x.device.type == 'cpu':
             # Grouped convolutions are three times as fast in this layout.
             x = x.contiguous(memory_format=torch.channels_last)
-        return self._shuffle_pixels(self.predictor(x))
-
-    def _shuffle_pixels(self, x: Tensor) -> Tensor:
-        """Lay out squares (B, K * r * r, H, W) as heatmaps.
-
-        Unlike :class:`nn.PixelShuffle` it returns contiguous heatmaps for
-        channels-last features: decoding and losses read these faster.
-        """
-        batch, channels, height, width = x.shape
-        r = self.upscale_factor
-        keypoints = channels // r**2
+        x = self.predictor(x)
+        batch, _, height, width = x.shape
+        r, keypoints = self.upscale_factor, self.predictor.groups
+        # Unlike those of nn.PixelShuffle, heatmaps of channels-last features
+        # are contiguous: decoding and losses read these faster.
         x = x.view(batch, keypoints, r, r, height, width)
         x = x.permute(0, 1, 4, 2, 5, 3)
         x = x.reshape(batch, keypoints, r * height, r * width)
-        # With r = 1 the reshape is a view.
-        return x.contiguous()
+        return x.contiguous()  # with r = 1 the reshape is a view

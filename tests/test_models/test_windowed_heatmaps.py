@@ -109,16 +109,17 @@ def test_no_heatmap_is_made():
     (dict(use_udp=True), dict(peaks_only=True)),
 ])
 def test_when_the_heatmaps_are_needed(codec, test_cfg):
-    feats = (features(), )
-    meta = dict(img_shape=INPUT[::-1])
-    assert not build(codec)._peaks_suffice(feats, meta, test_cfg)
+    assert build(codec)._needs_heatmaps(test_cfg)
 
 
-def test_resized_heatmaps_are_needed():
-    test_cfg = dict(peaks_only=True, restore_heatmap_size=True)
-    head, feats = build(), (features(), )
-    assert head._peaks_suffice(feats, dict(img_shape=(128, 96)), test_cfg)
-    assert not head._peaks_suffice(feats, dict(img_shape=(64, 96)), test_cfg)
+@pytest.mark.parametrize('codec_size', [INPUT, (48, 64)])
+def test_heatmaps_that_are_resized_are_needed(codec_size):
+    head = build(dict(heatmap_size=codec_size),
+                 upscale_factor=4 * codec_size[0] // INPUT[0])
+    calls = []
+    head.sr_block.register_forward_hook(lambda *_: calls.append(1))
+    predict(head, (features(), ), peaks_only=True, restore_heatmap_size=True)
+    assert len(calls) == (codec_size != INPUT)
 
 
 def test_udp_needs_heatmaps():

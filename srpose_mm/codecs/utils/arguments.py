@@ -1,4 +1,4 @@
-"""Arguments of codecs: checks, defaults, and what two codecs agree on."""
+"""Checks of arguments, and what an encoder and its decoder agree on."""
 from typing import Any, Optional, Sequence, Tuple
 
 import numpy as np
@@ -9,13 +9,18 @@ TARGETS = ('heatmaps', 'keypoints')
 SETTINGS = ('input_size', 'heatmap_size', 'sigma', 'unbiased', 'use_udp')
 
 
+def require(owner: Any, valid: bool, message: str) -> None:
+    """Raise a ValueError that names the owner's class, unless ``valid``."""
+    if not valid:
+        raise ValueError(f'{type(owner).__name__}: {message}')
+
+
 def check_size(codec: Any, name: str, size: Any) -> Tuple[int, int]:
     """Return ``size`` as two positive integers, (w, h), or raise."""
-    if not (isinstance(size, (tuple, list)) and len(size) == 2
-            and all(isinstance(s, (int, np.integer)) and s > 0 for s in size)):
-        raise ValueError(
-            f'{type(codec).__name__}: expected {name} to be (width, height) '
-            f'in whole cells, got {size}')
+    valid = isinstance(size, (tuple, list)) and len(size) == 2 and all(
+        isinstance(s, (int, np.integer)) and s > 0 for s in size)
+    require(codec, valid, f'expected {name} to be (width, height) in whole '
+            f'cells, got {size}')
     return tuple(int(s) for s in size)
 
 
@@ -24,27 +29,28 @@ def check_positive(codec: Any, name: str, value: Any) -> float:
     if isinstance(value, str) or not np.isscalar(value):
         raise TypeError(f'{type(codec).__name__}: expected {name} to be a '
                         f'number, got {value!r}')
-    if not value > 0:
-        raise ValueError(
-            f'{type(codec).__name__}: expected a positive {name}, got '
-            f'{value}; it is in heatmap cells, leave it out for the default')
+    require(codec, value > 0, f'expected a positive {name}, got {value}; it '
+            'is in heatmap cells, leave it out for the default')
     return float(value)
 
 
-def check_odd(codec: Any, name: str, value: Any) -> int:
-    """Return ``value`` if it is an odd, positive integer, or raise."""
-    if not isinstance(value, int) or value < 1 or value % 2 != 1:
-        raise ValueError(f'{type(codec).__name__}: expected an odd, positive '
-                         f'{name}, got {value!r}')
-    return value
+def check_positive_integers(owner: Any, **numbers: Any) -> None:
+    """Raise unless all ``numbers`` are positive integers."""
+    for name, value in numbers.items():
+        require(owner, isinstance(value, int) and value > 0,
+                f'expected {name} to be a positive integer, got {value!r}')
 
 
-def check_choice(codec: Any, name: str, value: Any, choices: Sequence) -> Any:
-    """Return ``value`` if it is one of ``choices``, or raise."""
-    if value not in choices:
-        raise ValueError(f'{type(codec).__name__}: expected {name} to be one '
-                         f'of {tuple(choices)}, got {value!r}')
-    return value
+def check_odd(codec: Any, name: str, value: Any) -> None:
+    """Raise unless ``value`` is an odd, positive integer."""
+    require(codec, isinstance(value, int) and value > 0 and value % 2 == 1,
+            f'expected an odd, positive {name}, got {value!r}')
+
+
+def check_choice(codec: Any, name: str, value: Any, choices: Sequence) -> None:
+    """Raise unless ``value`` is one of ``choices``."""
+    require(codec, value in choices, f'expected {name} to be one of '
+            f'{tuple(choices)}, got {value!r}')
 
 
 def matching_blur(sigma: float) -> int:
@@ -58,14 +64,23 @@ def matching_blur(sigma: float) -> int:
 
 def codec_settings(codec: Any) -> dict:
     """Return those of ``SETTINGS`` that a codec has, with sizes as tuples."""
-    settings = {
-        name: getattr(codec, name)
-        for name in SETTINGS if hasattr(codec, name)
-    }
     return {
         name: tuple(value) if name.endswith('size') else value
-        for name, value in settings.items()
+        for name, value in vars(codec).items() if name in SETTINGS
     }
+
+
+def check_crop(owner: Any, codec: Any, crop: Optional[Sequence[int]]) -> None:
+    """Raise unless a pipeline's crop (w, h), if known, fits the codec."""
+    expected = getattr(codec, 'input_size', None)
+    if None in (expected, crop):
+        return
+    expected, crop = tuple(expected), tuple(crop)
+    require(owner, crop == expected, 'expected crops of the codec\'s '
+            f'input_size {expected} (width, height), got {crop} from the '
+            f'pipeline; write input_size={crop} in the codec, the one of '
+            'GenerateTarget and the one of the head, or change the '
+            'pipeline\'s')
 
 
 def encoder_of_samples(codec: Any, crop: Optional[Sequence[int]],
@@ -74,23 +89,9 @@ def encoder_of_samples(codec: Any, crop: Optional[Sequence[int]],
 
     The head compares the settings with those of its decoder. They are a tuple
     of one dict for each instance, since MMPose's pipeline packs nothing else.
-
-    Args:
-        codec: The encoder.
-        crop: The pipeline's ``input_size``, (w, h) in px; ``None`` outside a
-            pipeline, where nothing is added.
-        instances: Number of instances.
-
-    Raises:
-        ValueError: If the pipeline crops to another size than the codec's.
+    Outside a pipeline, where there is no crop, nothing is added.
     """
+    check_crop(codec, codec, crop)
     if crop is None:
         return {}
-    if tuple(crop) != tuple(codec.input_size):
-        raise ValueError(
-            f'{type(codec).__name__}: expected crops of its input_size '
-            f'{tuple(codec.input_size)} (width, height), got {tuple(crop)} '
-            f'from the pipeline; write input_size={tuple(crop)} in the codec, '
-            'the one of GenerateTarget and the one of the head, or change the '
-            'pipeline\'s')
     return dict(encoder=(codec_settings(codec), ) * instances)

@@ -3,22 +3,18 @@
 Letters: B batch, N instances, K keypoints, H and W the rows and columns of a
 heatmap.
 """
-from typing import NamedTuple, Sequence, Tuple, Union
+from typing import NamedTuple, Tuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from .geometry import Size, gaussian_radius, nearest_cell
 from .peaks import heatmap_argmax
 
 
 class DenseHeatmaps(NamedTuple):
-    """Target heatmaps that are stored cell by cell.
-
-    Attributes:
-        heatmaps: The heatmaps in shape (B, K, H, W).
-    """
+    """Target heatmaps (B, K, H, W) that are stored cell by cell."""
 
     heatmaps: Tensor
 
@@ -39,20 +35,13 @@ class DenseHeatmaps(NamedTuple):
         """Return the highest cells (x, y), (B, K, 2); (-1, -1) if empty."""
         return heatmap_argmax(self.heatmaps)[0]
 
-    def for_loss(self, loss: nn.Module) -> Tensor:
-        """Return the heatmaps in a form that the loss accepts."""
-        return self.heatmaps
-
 
 class SeparableHeatmaps(NamedTuple):
     """Target heatmaps that are outer products of two profiles.
 
-    A Gaussian is one, and so is its average-pooled version. H + W numbers
-    replace the H * W of each heatmap. No number is negative.
-
-    Attributes:
-        columns: Profiles along x in shape (B, K, W).
-        rows: Profiles along y in shape (B, K, H).
+    A Gaussian is one, and so is its average-pooled version. The profiles along
+    x (B, K, W) and along y (B, K, H), which are not negative, replace the
+    H * W cells of each heatmap.
     """
 
     columns: Tensor
@@ -84,16 +73,11 @@ class SeparableHeatmaps(NamedTuple):
         """Return which heatmaps are all zero, bool in shape (B, K)."""
         return self.columns.amax(dim=-1) * self.rows.amax(dim=-1) <= 0
 
-    def for_loss(self, loss: nn.Module) -> Union['SeparableHeatmaps', Tensor]:
-        """Return the heatmaps in a form that the loss accepts."""
-        return self if getattr(loss, 'accepts_separable', False) else (
-            self.dense())
-
 
 def gaussian_heatmaps(keypoints: Tensor, visible: Tensor, heatmap_size: Size,
                       sigma: float, rounded: bool,
                       truncated: bool) -> SeparableHeatmaps:
-    """Draw heatmaps of one Gaussian each.
+    """Draw heatmaps of one Gaussian each, of peak value 1, float32.
 
     Args:
         keypoints: Coordinates in shape (B, K, 2), in cells.
@@ -102,9 +86,6 @@ def gaussian_heatmaps(keypoints: Tensor, visible: Tensor, heatmap_size: Size,
         sigma: Standard deviation in cells.
         rounded: Centre a Gaussian on the cell nearest to its keypoint.
         truncated: End a Gaussian at its radius from the nearest cell.
-
-    Returns:
-        Heatmaps of peak value 1, float32.
     """
     keypoints = keypoints.float()
     cells = nearest_cell(keypoints)
@@ -121,37 +102,20 @@ def gaussian_heatmaps(keypoints: Tensor, visible: Tensor, heatmap_size: Size,
     return SeparableHeatmaps(*profiles)
 
 
-def instance_heatmaps(keypoints: Sequence[Tensor], visible: Sequence[Tensor],
-                      heatmap_size: Size, sigma: float,
-                      rounded: bool) -> Tensor:
-    """Draw heatmaps of all instances; of two Gaussians the higher counts.
-
-    Args:
-        keypoints: For each of B images coordinates in shape (N, K, 2), in
-            cells. N may differ.
-        visible: Which Gaussians are drawn, each bool in shape (N, K).
-        heatmap_size: (W, H) of the heatmaps.
-        sigma: Standard deviation in cells.
-        rounded: Centre a Gaussian on the cell nearest to its keypoint.
-
-    Returns:
-        Heatmaps in shape (B, K, H, W) of peak value 1, float32.
-    """
-    width, height = heatmap_size
-    count = keypoints[0].shape[1]
-    heatmaps = keypoints[0].new_zeros(
-        len(keypoints), count, height, width, dtype=torch.float32)
-    for sample in zip(heatmaps, keypoints, visible):
-        _draw_gaussians(*sample, sigma, rounded)
-    return heatmaps
-
-
-def _draw_gaussians(heatmaps: Tensor, keypoints: Tensor, visible: Tensor,
-                    sigma: float, rounded: bool) -> None:
-    """Draw the Gaussians of one image into (K, H, W), in place.
+def draw_instances(heatmaps: Tensor, keypoints: Tensor, visible: Tensor,
+                   sigma: float, rounded: bool) -> None:
+    """Draw the Gaussians of one image's instances, in place.
 
     Each Gaussian is drawn on a square of its radius around the nearest cell:
-    time and memory grow with the instances, not with the heatmaps.
+    time and memory grow with the instances, not with the heatmaps. Of two
+    Gaussians the higher counts.
+
+    Args:
+        heatmaps: Heatmaps in shape (K, H, W), float32.
+        keypoints: Coordinates in shape (N, K, 2), in cells.
+        visible: Which Gaussians are drawn, bool in shape (N, K).
+        sigma: Standard deviation in cells.
+        rounded: Centre a Gaussian on the cell nearest to its keypoint.
     """
     keypoints = keypoints.float()
     device = keypoints.device

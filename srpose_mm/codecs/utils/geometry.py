@@ -1,9 +1,9 @@
 """Pixels, cells and Gaussians: the geometry that the codecs share.
 
-Letters: N instances, K keypoints, w and h the size of the input in px, W and H
-the size of the heatmap in cells.
+Letters: N instances, K keypoints, W and H the columns and rows of a heatmap.
+Coordinates are (x, y).
 """
-from typing import Optional, Tuple, TypeVar
+from typing import Optional, Sequence, Tuple, TypeVar
 
 import numpy as np
 import torch
@@ -11,24 +11,6 @@ from torch import Tensor
 
 Size = Tuple[int, int]
 Array = TypeVar('Array', np.ndarray, Tensor)
-
-
-def cell_size(input_size: Size, heatmap_size: Size) -> np.ndarray:
-    """Return the size of a cell in px, (w / W, h / H), float32.
-
-    The usual way to map pixels: W cells divide the width of w pixels.
-    """
-    return (np.array(input_size) / heatmap_size).astype(np.float32)
-
-
-def cell_spacing(input_size: Size, heatmap_size: Size) -> np.ndarray:
-    """Return the px between two cells, (w - 1) / (W - 1), float32.
-
-    UDP's way to map pixels: the first and the last cell lie on the first and
-    the last pixel.
-    """
-    size, cells = np.array(input_size), np.array(heatmap_size)
-    return ((size - 1) / (cells - 1)).astype(np.float32)
 
 
 def nearest_cell(coordinates: Array) -> Array:
@@ -70,16 +52,46 @@ def usable_keypoints(
 
 def reaches_map(centres: np.ndarray, heatmap_size: Size,
                 sigma: float) -> np.ndarray:
-    """Return which Gaussians reach the heatmap, by MMPose's rule.
+    """Return which Gaussians reach the heatmap (W, H), by MMPose's rule.
 
-    Args:
-        centres: Their centres in shape (N, K, 2), in cells.
-        heatmap_size: (W, H) of the heatmap.
-        sigma: Standard deviation in cells.
-
-    Returns:
-        bool in shape (N, K).
+    The centres have shape (N, K, 2), in cells; the result is bool (N, K).
     """
     radius = gaussian_radius(sigma)
     outside = (centres - radius >= heatmap_size) | (centres + radius + 1 < 0)
     return ~outside.any(axis=-1)
+
+
+def last_cell(map_hw: Sequence[int], device: torch.device) -> Tensor:
+    """Return (W - 1, H - 1) of maps with (H, W) cells, int64."""
+    height, width = map_hw
+    return torch.tensor([width - 1, height - 1], device=device)
+
+
+def cells_of_index(index: Tensor, width: int) -> Tensor:
+    """Return the cells (x, y), int64 in shape (..., 2), of y * W + x."""
+    rows = torch.div(index, width, rounding_mode='floor')
+    return torch.stack([index - rows * width, rows], dim=-1)
+
+
+def window_index(cells: Tensor, steps_x: Tensor, steps_y: Tensor,
+                 map_hw: Sequence[int]) -> Tuple[Tensor, Tensor]:
+    """Return the index y * W + x of each cell of some windows.
+
+    Args:
+        cells: Coordinates in shape (..., 2).
+        steps_x: Columns of a window, from its cell, in shape (n, ).
+        steps_y: Rows of a window, from its cell, in shape (m, ).
+        map_hw: (H, W) of the map.
+
+    Returns:
+        The index of the nearest cell of the map and a mask of the cells inside
+        the map, both in shape (..., m, n).
+    """
+    height, width = map_hw
+    columns = cells[..., 0].long()[..., None] + steps_x
+    rows = cells[..., 1].long()[..., None] + steps_y
+    inside = ((rows >= 0) & (rows < height))[..., :, None] & (
+        (columns >= 0) & (columns < width))[..., None, :]
+    index = (rows.clamp(0, height - 1)[..., :, None] * width +
+             columns.clamp(0, width - 1)[..., None, :])
+    return index, inside

@@ -109,11 +109,10 @@ def strongest_of_nearest(heatmaps: Tensor, tags: Tensor, maps: Tensor,
                          wanted: Tensor) -> Tensor:
     """Return the highest cell among those with the tag nearest to a given one.
 
-    Distances between tags are rounded: the cell has the lowest
-    ``100 * round(distance) - value`` of its heatmap, and of equal cells it is
-    the first. The extremes of the values and tags of a segment bound the cost
-    of its cells. Only segments whose bound is low enough are searched, which
-    does not change the result.
+    The cell has the lowest ``100 * round(distance) - value`` of its heatmap,
+    and of equal cells it is the first. The extremes of the values and tags of
+    a segment bound the cost of its cells: segments whose bound is too high are
+    not searched, which does not change the result.
 
     Args:
         heatmaps: Heatmaps in shape (B, K, H, W), float32.

@@ -4,11 +4,13 @@ Letters: B batch, K keypoints, H and W the rows and columns of a heatmap, L
 numbers in a tag, M candidates of each keypoint.
 """
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Optional, Sequence, Tuple, Union
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from .geometry import cells_of_index, last_cell, window_index
 
 # Cells of a segment, a run of cells in a heatmap, row after row.
 SEGMENT = 64
@@ -19,35 +21,31 @@ class Peaks:
     """Peaks of heatmaps, with the parts of the heatmaps around them.
 
     Args:
-        cells: Coordinates (x, y) of the peaks in shape (B, K, ..., 2),
-            float32, in heatmap cells; (-1, -1) without a peak.
-        scores: Values of the peaks in shape (B, K, ...), float32.
+        cells: Coordinates (x, y) of the peaks in shape (B, K, 2), or of M
+            peaks of each whole heatmap in shape (B, K, M, 2), float32, in
+            heatmap cells; (-1, -1) without a peak.
+        scores: Values of the peaks in shape (B, K) or (B, K, M), float32.
         patches: A part of each heatmap in shape (B, K, P, Q), or the
             heatmaps. Cells of a part outside the heatmap have no meaning.
         corners: Coordinates of each patch's first cell in shape (B, K, 2),
-            int64; ``None`` means that the patches are the heatmaps.
-        map_hw: (H, W) of the heatmaps; needed for patches.
+            int64; 0 means that the patches are the heatmaps.
+        map_hw: (H, W) of the heatmaps; ``None`` means those of the patches.
     """
 
     cells: Tensor
     scores: Tensor
     patches: Tensor
-    corners: Optional[Tensor] = None
+    corners: Union[Tensor, int] = 0
     map_hw: Optional[Tuple[int, int]] = None
 
     def __post_init__(self) -> None:
-        if self.corners is None:
+        if self.map_hw is None:
             self.map_hw = tuple(self.patches.shape[-2:])
 
     @property
     def patch_cells(self) -> Tensor:
         """Coordinates of the peaks in their patches."""
-        if self.corners is None:
-            return self.cells
-        shape = self.corners.shape
-        corners = self.corners.view(
-            *shape[:2], *[1] * (self.cells.ndim - 3), 2)
-        return self.cells - corners
+        return self.cells - self.corners
 
     @classmethod
     def of_heatmaps(cls, heatmaps: Tensor) -> 'Peaks':
@@ -68,22 +66,17 @@ class Peaks:
             Peaks like those of :meth:`of_heatmaps`; the patches are the
             windows of the peaks.
         """
-        size = windows.shape[-1]
-        steps = torch.arange(size, device=windows.device)
-        limits = torch.tensor([*map_hw[::-1]], device=windows.device)
-        places = corners[..., None, :] + steps[:, None]
-        x, y = ((places >= 0) & (places < limits)).unbind(-1)
-        inside = y[..., :, None] & x[..., None, :]
+        steps = torch.arange(windows.shape[-1], device=windows.device)
+        index, inside = window_index(corners, steps, steps, map_hw)
         values = windows.masked_fill(~inside, -torch.inf).flatten(2).float()
-        scores, index = values.max(dim=-1)
+        scores, best = values.max(dim=-1)
         scores = scores.masked_fill(scores.isnan(), 0)
-        window = torch.div(index, size**2, rounding_mode='floor')
-        corners = _pick(corners, window)
-        index = index - window * size**2
-        row = torch.div(index, size, rounding_mode='floor')
-        cells = corners + torch.stack([index - row * size, row], dim=-1)
-        cells = cells.float().masked_fill((scores <= 0)[..., None], -1)
-        return cls(cells, scores, _pick(windows, window), corners, map_hw)
+        index = index.flatten(2).gather(2, best[..., None])[..., 0]
+        cells = cells_of_index(index, map_hw[1]).float()
+        cells = cells.masked_fill((scores <= 0)[..., None], -1)
+        window = torch.div(best, len(steps)**2, rounding_mode='floor')
+        return cls(cells, scores, _pick(windows, window),
+                   _pick(corners, window), map_hw)
 
 
 def _pick(values: Tensor, index: Tensor) -> Tensor:
@@ -117,9 +110,28 @@ def heatmap_argmax(heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
     return keypoints.masked_fill((scores <= 0)[..., None], -1), scores
 
 
+def local_maxima(maps: Tensor, size: int,
+                 count: int) -> Tuple[Tensor, Tensor]:
+    """Return the highest local maxima of maps (B, K, H, W).
+
+    Args:
+        maps: The maps.
+        size: Size of the square around a cell without a higher one, odd.
+        count: Number of maxima, M; H * W if that is less.
+
+    Returns:
+        Values (B, K, M), falling, and cells (x, y) in shape (B, K, M, 2),
+        int64. A map with fewer maxima returns other cells of value -inf.
+    """
+    peaks = torch.where(maps == highest_around(maps, size), maps, -torch.inf)
+    values, index = peaks.flatten(2).topk(
+        min(count, maps.shape[-2:].numel()))
+    return values, cells_of_index(index, maps.shape[-1])
+
+
 def top_candidates(heatmaps: Tensor, tags: Tensor, nms_kernel: int,
                    count: int) -> Tuple[Tensor, Tensor, Tensor]:
-    """Return the highest peaks of each heatmap.
+    """Return the highest peaks of each heatmap, those of stock decoding.
 
     Args:
         heatmaps: Heatmaps in shape (B, K, H, W).
@@ -132,18 +144,34 @@ def top_candidates(heatmaps: Tensor, tags: Tensor, nms_kernel: int,
         finite; tags (B, K, M, L); cells (x, y) in shape (B, K, M, 2), int64.
     """
     values, index = _top_cells(keep_peaks(heatmaps, nms_kernel), count)
-    cell_tags = tags_of_cells(tags, index)
+    cells = cells_of_index(index, heatmaps.shape[-1])
+    cell_tags = tags_at(cells, tags)
     usable = values.isfinite() & cell_tags.isfinite().all(dim=-1)
-    width = heatmaps.shape[-1]
-    rows = torch.div(index, width, rounding_mode='floor')
-    cells = torch.stack([index % width, rows], dim=-1)
     return values.masked_fill(~usable, 0), cell_tags, cells
 
 
-def tags_of_cells(tags: Tensor, index: Tensor) -> Tensor:
-    """Return the tags (B, K, M, L) of cells y * W + x (B, K, M)."""
-    return torch.stack(
-        [tag.flatten(2).gather(2, index) for tag in tags.unbind(1)], dim=-1)
+def tags_at(points: Tensor,
+            tags: Tensor,
+            factor: int = 1,
+            shifts: Sequence[int] = (0, )) -> Tensor:
+    """Return the tags (B, K, M, L) of the heatmap cells with points.
+
+    Args:
+        points: Coordinates in shape (B, K, M, 2), in heatmap cells.
+        tags: Tags in shape (B, L, K, h, w).
+        factor: Heatmap cells for one cell of the tags along each axis.
+        shifts: Heatmap cells by which each of the L maps of tags, or all of
+            them, are moved to the right.
+    """
+    height, width = tags.shape[-2:]
+    last = last_cell((height * factor, width * factor), points.device)
+    x, y = torch.minimum(points.long().clamp_min(0), last).unbind(-1)
+    x = (x[..., None] - torch.tensor(shifts, device=x.device)).clamp_min(0)
+    rows, columns = (
+        torch.div(c, factor, rounding_mode='floor') for c in (y, x))
+    index = rows[..., None] * width + columns
+    tags = tags.flatten(3).permute(0, 2, 3, 1)
+    return tags.gather(2, index.expand(*index.shape[:-1], tags.shape[-1]))
 
 
 def _top_cells(peaks: Tensor, count: int) -> Tuple[Tensor, Tensor]:
@@ -181,39 +209,35 @@ def in_segments(maps: Tensor, fill: float) -> Tensor:
 
 
 def keep_peaks(heatmaps: Tensor, kernel_size: int) -> Tensor:
-    """Set each cell to 0 that has a higher one around it.
+    """Set each cell of (B, K, H, W) to 0 that has a higher one around it.
 
-    Args:
-        heatmaps: Heatmaps in shape (B, K, H, W).
-        kernel_size: Size of the square around a cell, odd.
-
-    Returns:
-        The peaks in the same shape, as from MMPose's ``batch_heatmap_nms``.
+    The peaks are those of MMPose's ``batch_heatmap_nms``.
     """
     maps = heatmaps.flatten(0, 1)
     # On a CPU each map is processed alone and stays in the cache.
     parts = maps.split(1 if maps.device.type == 'cpu' else len(maps))
     peaks = torch.empty_like(maps)
     for part, out in zip(parts, peaks.split([len(part) for part in parts])):
-        highest = F.pad(part, [kernel_size // 2] * 4, value=-torch.inf)
-        for dim in (-2, -1):
-            highest = running_maximum(highest, kernel_size, dim)
         # PyTorch on a CPU compares into floats faster than into bools.
-        mask = torch.eq(part, highest, out=torch.empty_like(part))
+        mask = torch.eq(part, highest_around(part, kernel_size),
+                        out=torch.empty_like(part))
         torch.mul(part, mask, out=out)
     return peaks.view(heatmaps.shape)
 
 
-def running_maximum(values: Tensor, size: int, dim: int) -> Tensor:
-    """Return the maximum of each ``size`` neighbours along ``dim``.
+def highest_around(maps: Tensor, size: int) -> Tensor:
+    """Return the maximum of the ``size`` x ``size`` cells around each cell.
 
-    Windows of 1, 2, 4, ... values are joined in log2(size) comparisons.
+    Windows of 1, 2, 4, ... cells are joined in log2(size) comparisons, on a
+    CPU faster than ``max_pool2d``.
     """
-    covered = 1
-    while covered < size:
-        step = min(covered, size - covered)
-        length = values.shape[dim] - step
-        values = torch.maximum(
-            values.narrow(dim, 0, length), values.narrow(dim, step, length))
-        covered += step
-    return values
+    maps = F.pad(maps, [size // 2] * 4, value=-torch.inf)
+    for dim in (-2, -1):
+        covered = 1
+        while covered < size:
+            step = min(covered, size - covered)
+            length = maps.shape[dim] - step
+            maps = torch.maximum(
+                maps.narrow(dim, 0, length), maps.narrow(dim, step, length))
+            covered += step
+    return maps

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .geometry import last_cell, window_index
 from .peaks import Peaks
 
 # The values of the argument ``refine`` of a codec.
@@ -24,12 +25,8 @@ REFINEMENTS = ('none', 'shift', 'dark', 'parabola')
 def refine_shift(peaks: Peaks) -> Tensor:
     """Move each peak a quarter of a cell towards its higher neighbour.
 
-    Args:
-        peaks: Peaks with cells in shape (B, K, ..., 2).
-
-    Returns:
-        Refined coordinates in the same shape. As in MMPose, a peak does not
-        move along an axis in the first two cells and the last one.
+    As in MMPose, a peak does not move along an axis in the first two cells and
+    the last one.
     """
     height, width = peaks.map_hw
     x, y = peaks.cells.unbind(-1)
@@ -43,26 +40,25 @@ def refine_shift(peaks: Peaks) -> Tensor:
 
 
 def refine_parabola(peaks: Peaks, step: int) -> Tensor:
-    """Move each peak to the top of a parabola, along each axis.
+    """Move each peak (B, K, 2) to the top of a parabola, along each axis.
 
     The log of a Gaussian is a parabola: three samples determine its centre. A
     step of sigma is the least sensitive to noise: closer samples differ too
     little, farther samples are too low.
 
     Args:
-        peaks: Peaks with cells in shape (B, K, 2).
+        peaks: One peak of each heatmap.
         step: Cells between samples; fewer next to the border.
 
     Returns:
-        Refined coordinates in shape (B, K, 2), moved by up to a step. A peak
-        does not move along an axis if it lies on the border, if a sample is
-        not positive or if the samples form no peak.
+        Refined coordinates, moved by up to a step. A peak does not move along
+        an axis if it lies on the border, if a sample is not positive or if
+        the samples form no peak.
     """
-    height, width = peaks.map_hw
     flat = peaks.patches.flatten(2)
-    last = torch.tensor([width - 1, height - 1], device=flat.device)
     strides = torch.tensor([1, peaks.patches.shape[-1]], device=flat.device)
     cells = peaks.cells.long()
+    last = last_cell(peaks.map_hw, flat.device)
     step = torch.minimum(cells, last - cells).clamp(0, step)
     index = (peaks.patch_cells.long() * strides).sum(-1, keepdim=True)
     sides = torch.cat([index, index - step * strides, index + step * strides],
@@ -77,65 +73,52 @@ def refine_parabola(peaks: Peaks, step: int) -> Tensor:
 
 
 def refine_dark(peaks: Peaks, blur_kernel: Sequence[float]) -> Tensor:
-    """Refine peaks by one Newton step on the log of the blurred heatmap.
+    """Refine peaks (B, K, 2) by a Newton step on the log of blurred heatmaps.
 
-    Only the 5x5 cells that the step reads are blurred. MMPose also scales each
-    blurred heatmap to its old maximum; the derivatives of a log do not depend
-    on a constant factor.
-
-    Args:
-        peaks: Peaks with cells in shape (B, K, 2).
-        blur_kernel: 1-D Gaussian of odd length.
-
-    Returns:
-        Refined coordinates in shape (B, K, 2), within the heatmap. A peak
-        within two cells of the border does not move.
+    Only the 5x5 cells that the step reads are blurred, by a 1-D Gaussian of
+    odd length. MMPose also scales each blurred heatmap to its old maximum; the
+    derivatives of a log do not depend on a constant factor. A peak within two
+    cells of the border does not move.
 
     Source: Zhang et al., "Distribution-Aware Coordinate Representation for
     Human Pose Estimation" (CVPR 2020), section 3.2; differs in the blur where
     the kernel would leave the heatmap, see :func:`_blur_around`.
     """
-    height, width = peaks.map_hw
-    blurred = _blur_around(peaks, blur_kernel)
-    log = blurred.clamp_min(1e-10).log()
-
+    log = _blur_around(peaks, blur_kernel).clamp_min(1e-10).log()
     dx = 0.5 * (log[..., 2, 3] - log[..., 2, 1])
     dy = 0.5 * (log[..., 3, 2] - log[..., 1, 2])
     dxx = 0.25 * (log[..., 2, 4] - 2 * log[..., 2, 2] + log[..., 2, 0])
     dyy = 0.25 * (log[..., 4, 2] - 2 * log[..., 2, 2] + log[..., 0, 2])
     dxy = 0.25 * (
         log[..., 3, 3] - log[..., 1, 3] - log[..., 3, 1] + log[..., 1, 1])
+    return _newton_step(peaks.cells, (dx, dy), (dxx, dyy, dxy), peaks.map_hw,
+                        margin=1)
 
-    x, y = peaks.cells.unbind(-1)
-    determinant = dxx * dyy - dxy**2
-    valid = (x > 1) & (x < width - 2) & (y > 1) & (y < height - 2)
-    valid = valid & (determinant != 0)
-    determinant = determinant.masked_fill(~valid, 1)
-    offset = torch.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy],
-                         dim=-1) / determinant[..., None]
-    valid = valid[..., None] & offset.isfinite()
-    last = torch.tensor([width - 1., height - 1.], device=offset.device)
+
+def _newton_step(cells: Tensor, gradient: Sequence[Tensor],
+                 hessian: Sequence[Tensor], map_hw: Sequence[int],
+                 margin: int) -> Tensor:
+    """Move cells (..., 2) further than a margin from the border by a step."""
+    (dx, dy), (dxx, dyy, dxy) = gradient, hessian
+    step = torch.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy], dim=-1)
+    step = step / (dxx * dyy - dxy**2)[..., None]
+    last = last_cell(map_hw, cells.device).float()
+    room = torch.minimum(cells, last - cells).amin(dim=-1, keepdim=True)
+    valid = (room > margin) & step.isfinite()
     # The step is of any length if a heatmap is not a Gaussian.
-    refined = torch.minimum(peaks.cells + offset, last).clamp_min(0)
-    return torch.where(valid, refined, peaks.cells)
+    refined = torch.minimum((cells + step).float(), last).clamp_min(0)
+    return torch.where(valid, refined, cells)
 
 
 def _blur_around(peaks: Peaks, blur_kernel: Sequence[float]) -> Tensor:
-    """Blur heatmaps in the 5x5 cells around each peak.
+    """Return the blurred 5x5 cells around each peak, (B, K, 5, 5), float32.
 
     Where the kernel would leave the heatmap, its two ends are cut off, both
     by the same number of cells. A kernel that is not symmetric, or cells of
     zero beyond the border, would pull the peak inwards, at full resolution by
     up to 5 cells. Rows are copied out of the heatmaps as a whole, which is
-    faster than squares.
-
-    Args:
-        peaks: Peaks with cells in shape (B, K, 2).
-        blur_kernel: 1-D Gaussian of odd length.
-
-    Returns:
-        The blurred cells in shape (B, K, 5, 5), float32, up to a factor.
-        Those of peaks within two cells of the border mean nothing.
+    faster than squares. The result is known up to a factor, and has no meaning
+    for peaks within two cells of the border.
     """
     height, width = peaks.map_hw
     patch_height, patch_width = peaks.patches.shape[-2:]
@@ -176,14 +159,9 @@ def _values_at(kernel: Tensor, steps: Tensor, reach: Tensor) -> Tensor:
 
 
 def log_blurred(heatmaps: Tensor, kernel_size: int) -> Tensor:
-    """Blur heatmaps, restore their maxima and return the log.
+    """Blur heatmaps (B, K, H, W), restore their maxima and return the log.
 
-    Args:
-        heatmaps: Heatmaps in shape (B, K, H, W).
-        kernel_size: Size of the Gaussian in cells, odd.
-
-    Returns:
-        The log in the same shape, float32, of values between 0.001 and 50.
+    The log is float32, of values between 0.001 and 50.
     """
     heatmaps = maps = heatmaps.float()
     weights = cv2.getGaussianKernel(kernel_size, 0).ravel().tolist()
@@ -205,17 +183,15 @@ def refine_dark_udp(keypoints: Tensor, log_heatmaps: Tensor,
     Unlike :func:`refine_dark`, differences are those of adjacent cells.
 
     Args:
-        keypoints: Peaks in shape (B, K, M, 2), whole cells.
+        keypoints: Peaks in shape (B, K, M, 2), whole cells, float32.
         log_heatmaps: Result of :func:`log_blurred` in shape (B, K, H, W).
         kernel_size: Size of its Gaussian in cells.
 
     Returns:
-        Refined peaks in shape (B, K, M, 2), float32, within the heatmap; in
-        MMPose they can leave it. A peak does not move if its step is not
-        defined, or if the blur of a cell that the step reads leaves the
-        heatmap.
+        Refined peaks, within the heatmap; in MMPose they can leave it. A peak
+        does not move if its step is not defined, or if the blur of a cell
+        that the step reads leaves the heatmap.
     """
-    height, width = log_heatmaps.shape[-2:]
     window = gather_windows(log_heatmaps, keypoints, radius=1)
     centre, left, right = (window[..., 1, i] for i in (1, 0, 2))
     above, below = window[..., 0, 1], window[..., 2, 1]
@@ -226,57 +202,23 @@ def refine_dark_udp(keypoints: Tensor, log_heatmaps: Tensor,
                  above + window[..., 0, 0])
     # MMPose adds this to the diagonal and inverts in float64.
     epsilon = torch.finfo(torch.float32).eps
-    dxx, dyy, dxy = (d.double() for d in (dxx + epsilon, dyy + epsilon, dxy))
-    step = torch.stack([dyy * dx - dxy * dy, dxx * dy - dxy * dx], dim=-1)
-    step = (step / (dxx * dyy - dxy**2)[..., None]).nan_to_num(0, 0, 0)
-    last = torch.tensor([width - 1., height - 1.], device=window.device)
-    room = torch.minimum(keypoints, last - keypoints).amin(-1, keepdim=True)
-    step = step * (room > kernel_size // 2)
-    # The step is of any length if a heatmap is not a Gaussian.
-    return torch.minimum((keypoints - step).float(), last).clamp_min(0)
+    hessian = [d.double() for d in (dxx + epsilon, dyy + epsilon, dxy)]
+    return _newton_step(keypoints, (dx, dy), hessian, log_heatmaps.shape[-2:],
+                        margin=kernel_size // 2)
 
 
 def gather_windows(heatmaps: Tensor, keypoints: Tensor,
                    radius: int) -> Tensor:
     """Copy the square of cells around each keypoint out of its heatmap.
 
-    Args:
-        heatmaps: Heatmaps in shape (B, K, H, W).
-        keypoints: Centres in shape (B, K, ..., 2), whole cells.
-        radius: Cells on each side of the centre.
-
-    Returns:
-        Windows in shape (B, K, ..., 2 * radius + 1, 2 * radius + 1), float32,
-        zero outside the heatmap.
+    The heatmaps (B, K, H, W) and whole cells (B, K, ..., 2) give windows
+    (B, K, ..., 2 * radius + 1, 2 * radius + 1), float32, zero outside the
+    heatmap.
     """
     steps = torch.arange(-radius, radius + 1, device=heatmaps.device)
     index, inside = window_index(keypoints, steps, steps, heatmaps.shape[-2:])
     windows = heatmaps.flatten(2).gather(2, index.flatten(2)).float()
     return windows.view(index.shape).masked_fill(~inside, 0)
-
-
-def window_index(cells: Tensor, steps_x: Tensor, steps_y: Tensor,
-                 map_hw: Sequence[int]) -> Tuple[Tensor, Tensor]:
-    """Return the index y * W + x of each cell of some windows.
-
-    Args:
-        cells: Coordinates (x, y) in shape (..., 2).
-        steps_x: Columns of a window, from its cell, in shape (n, ).
-        steps_y: Rows of a window, from its cell, in shape (m, ).
-        map_hw: (H, W) of the map.
-
-    Returns:
-        The index of the nearest cell of the map and a mask of the cells inside
-        the map, both in shape (..., m, n).
-    """
-    height, width = map_hw
-    columns = cells[..., 0].long()[..., None] + steps_x
-    rows = cells[..., 1].long()[..., None] + steps_y
-    inside = ((rows >= 0) & (rows < height))[..., :, None] & (
-        (columns >= 0) & (columns < width))[..., None, :]
-    index = (rows.clamp(0, height - 1)[..., :, None] * width +
-             columns.clamp(0, width - 1)[..., None, :])
-    return index, inside
 
 
 def _without_autocast(device: torch.device) -> ContextManager:

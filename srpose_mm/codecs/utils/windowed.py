@@ -2,16 +2,17 @@
 
 Letters: B batch, K keypoints, L numbers in a tag, h and w the rows and columns
 of the features, r heatmap cells for one feature cell along each axis, M
-candidates of each keypoint, N instances. Coordinates are (x, y).
+candidates of each keypoint. Coordinates are (x, y).
 """
 from dataclasses import dataclass
-from typing import Callable, Optional, Sequence, Tuple
+from typing import Callable, Sequence, Tuple
 
 import torch
 from torch import Tensor
 
+from .geometry import cells_of_index, last_cell, window_index
 from .grouping import strongest_of_nearest, tag_cost
-from .peaks import Peaks, top_candidates
+from .peaks import Peaks, local_maxima, tags_at
 from .refinement import refine_shift
 
 
@@ -27,39 +28,29 @@ class WindowedHeatmaps:
             the heatmaps in the 3 x 3 feature cells around each, in shape
             (B, K, M, 3 * r, 3 * r).
         tag_shifts: Heatmap cells by which each of the L maps of tags is moved
-            to the right; ``None`` means 0.
+            to the right.
     """
 
     pooled: Tensor
     tags: Tensor
     factor: int
     windows: Callable[[Tensor], Tensor]
-    tag_shifts: Optional[Sequence[int]] = None
+    tag_shifts: Sequence[int]
 
     @property
     def map_hw(self) -> Tuple[int, int]:
         """Rows and columns of the heatmaps."""
-        height, width = self.pooled.shape[-2:]
-        return height * self.factor, width * self.factor
+        return tuple(size * self.factor for size in self.pooled.shape[-2:])
+
+    @property
+    def keypoint_tags(self) -> Tensor:
+        """The tags in shape (B, L, K, h, w)."""
+        return self.tags.unflatten(1, (-1, self.pooled.shape[1]))
 
     def tags_at(self, points: Tensor) -> Tensor:
-        """Return the tags (B, K, M, L) of the heatmap cells with points.
-
-        Args:
-            points: Coordinates in shape (B, K, M, 2), in heatmap cells.
-        """
-        height, width = self.map_hw
-        x, y = points.long().unbind(-1)
-        row = torch.div(
-            y.clamp(0, height - 1), self.factor, rounding_mode='floor')
-        tags = self.tags.unflatten(1, (-1, self.pooled.shape[1])).unbind(1)
-        found = []
-        for tag, shift in zip(tags, self.tag_shifts or [0] * len(tags)):
-            column = torch.div((x.clamp(0, width - 1) - shift).clamp_min(0),
-                               self.factor, rounding_mode='floor')
-            index = row * tag.shape[-1] + column
-            found.append(tag.flatten(2).gather(2, index))
-        return torch.stack(found, dim=-1)
+        """Return the tags (B, K, M, L) of heatmap cells with points."""
+        return tags_at(points, self.keypoint_tags, self.factor,
+                       self.tag_shifts)
 
 
 def window_candidates(maps: WindowedHeatmaps, nms_kernel: int,
@@ -80,18 +71,16 @@ def window_candidates(maps: WindowedHeatmaps, nms_kernel: int,
         falling, 0 where a heatmap has fewer peaks or a number is not finite;
         tags (B, K, M, L).
     """
-    reach, tags = nms_kernel // 2, maps.tags
-    kernel = 2 * max(reach // maps.factor, 1) + 1
-    averages, _, middle = top_candidates(
-        maps.pooled, tags.unflatten(1, (-1, maps.pooled.shape[1])), kernel,
-        count)
+    reach = nms_kernel // 2
+    averages, middle = local_maxima(
+        maps.pooled, 2 * max(reach // maps.factor, 1) + 1, count)
     shape = averages.shape
     corners = (middle - 1) * maps.factor
     # Each window as a heatmap of its own.
     peaks = Peaks.of_windows(
         maps.windows(middle).flatten(1, 2)[:, :, None],
         corners.flatten(1, 2)[:, :, None], maps.map_hw)
-    last = peaks.cells.new_tensor([size - 1 for size in maps.map_hw[::-1]])
+    last = last_cell(maps.map_hw, averages.device)
     on_edge = (peaks.patch_cells % (3 * maps.factor - 1) == 0) & (
         peaks.cells > 0) & (peaks.cells < last)
     tags = maps.tags_at(peaks.cells.view(*shape, 2))
@@ -120,8 +109,8 @@ def strongest_in_windows(maps: WindowedHeatmaps, index: Tensor,
 
     Args:
         maps: Heatmaps and tags.
-        index: The heatmap b * K + k of each search, int64 in shape (Q, ).
-        instance: The instance n of each search in shape (Q, ); no two
+        index: The heatmap b * K + k of each of Q searches, int64 (Q, ).
+        instance: The instance of each search, int64 in shape (Q, ); no two
             searches have the same heatmap and instance.
         wanted: The tag of each search in shape (Q, L).
 
@@ -129,25 +118,21 @@ def strongest_in_windows(maps: WindowedHeatmaps, index: Tensor,
         (x, y, value) of the cells in shape (Q, 3).
     """
     (batch, keypoints, _, width), r = maps.pooled.shape, maps.factor
-    tags = maps.tags.unflatten(1, (-1, keypoints))
-    found = strongest_of_nearest(maps.pooled, tags, index, wanted)
-    found = torch.stack(
-        [found % width,
-         torch.div(found, width, rounding_mode='floor')], dim=-1)
+    found = strongest_of_nearest(maps.pooled, maps.keypoint_tags, index,
+                                 wanted)
     middle = found.new_zeros(batch * keypoints, int(instance.max()) + 1, 2)
-    middle[index, instance] = found
+    middle[index, instance] = cells_of_index(found, width)
     middle = middle.unflatten(0, (batch, keypoints))
     steps = torch.arange(3 * r, device=found.device)
-    steps = torch.stack(torch.meshgrid(steps, steps, indexing='xy'), dim=-1)
-    cells = ((middle - 1) * r)[..., None, :] + steps.flatten(0, 1)
-    cell_tags = maps.tags_at(cells.flatten(2, 3)).unflatten(
-        2, cells.shape[2:4])
-    values = maps.windows(middle).flatten(3).float()
-    cells, cell_tags, values = (
-        t.flatten(0, 1)[index, instance] for t in (cells, cell_tags, values))
-    cost = tag_cost((cell_tags - wanted[:, None]).unbind(-1), values)
-    limits = cells.new_tensor(maps.map_hw[::-1])
-    inside = ((cells >= 0) & (cells < limits)).all(dim=-1) & ~cost.isnan()
-    best = cost.masked_fill(~inside, torch.inf).argmin(dim=1, keepdim=True)
+    cells, inside = window_index((middle - 1) * r, steps, steps, maps.map_hw)
+    cells = cells_of_index(cells.flatten(3), width * r)
+    tags = maps.tags_at(cells.flatten(2, 3)).unflatten(2, cells.shape[2:4])
+    values = maps.windows(middle)
+    cells, inside, tags, values = (
+        t.flatten(0, 1)[index, instance]
+        for t in (cells, inside.flatten(3), tags, values.flatten(3).float()))
+    cost = tag_cost((tags - wanted[:, None]).unbind(-1), values)
+    cost = cost.masked_fill(~inside | cost.isnan(), torch.inf)
+    best = cost.argmin(dim=1)[:, None, None].expand(-1, -1, 3)
     answers = torch.cat([cells.float(), values[..., None]], dim=-1)
-    return answers.gather(1, best[..., None].expand(-1, -1, 3))[:, 0]
+    return answers.gather(1, best)[:, 0]

@@ -6,8 +6,13 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from mmpose.models.backbones import ResNet
 from mmpose.registry import MODELS
-from mmpose.utils.typing import OptConfigType
 from torch import Tensor, nn
+
+from srpose_mm.codecs.utils.arguments import (
+    check_positive_integers,
+    check_size,
+    require,
+)
 
 STRIDE = 8
 TEMPERATURE = 10000.
@@ -48,13 +53,10 @@ def sine_position_encoding(height: int,
     return torch.cat([rows, columns], dim=-1).flatten(0, 1)
 
 
-class EncoderLayer(BaseModule):
+class EncoderLayer(nn.TransformerEncoderLayer):
     """Transformer encoder layer that adds positions to queries and keys.
 
-    Self-attention and a two-layer perceptron, each followed by a residual sum
-    and a layer normalisation (post-norm).
-
-    Shapes: (B, L, C) and positions (L, C) -> (B, L, C).
+    Shapes: tokens (B, L, C) and positions (L, C) -> tokens (B, L, C).
 
     Args:
         channels: Channels of a token, C.
@@ -62,7 +64,6 @@ class EncoderLayer(BaseModule):
         feedforward_channels: Hidden channels of the perceptron.
         dropout: Share of the attention weights, of the perceptron's hidden
             channels and of what each branch adds that training drops.
-        init_cfg: Initialization config.
 
     Source: Carion et al., "End-to-End Object Detection with Transformers"
     (ECCV 2020), appendix A.3.
@@ -72,25 +73,17 @@ class EncoderLayer(BaseModule):
                  channels: int,
                  num_heads: int,
                  feedforward_channels: int,
-                 dropout: float = 0.1,
-                 init_cfg: OptConfigType = None):
-        super().__init__(init_cfg)
-        # The names are those of nn.TransformerEncoderLayer.
-        self.self_attn = nn.MultiheadAttention(
-            channels, num_heads, dropout=dropout, batch_first=True)
-        self.norm1 = nn.LayerNorm(channels)
-        self.linear1 = nn.Linear(channels, feedforward_channels)
-        self.linear2 = nn.Linear(feedforward_channels, channels)
-        self.norm2 = nn.LayerNorm(channels)
-        self.dropout = nn.Dropout(dropout)
+                 dropout: float = 0.1):
+        super().__init__(channels, num_heads, feedforward_channels, dropout,
+                         batch_first=True)
 
     def forward(self, x: Tensor, position: Tensor) -> Tensor:
-        """Tokens (B, L, C) and their positions (L, C) to tokens."""
+        """Encode tokens (B, L, C) with positions (L, C)."""
         placed = x + position.to(x.dtype)
         attended, _ = self.self_attn(placed, placed, x, need_weights=False)
-        x = self.norm1(x + self.dropout(attended))
+        x = self.norm1(x + self.dropout1(attended))
         hidden = self.dropout(F.relu(self.linear1(x)))
-        return self.norm2(x + self.dropout(self.linear2(hidden)))
+        return self.norm2(x + self.dropout2(self.linear2(hidden)))
 
 
 @MODELS.register_module()
@@ -150,13 +143,22 @@ class TransPose(BaseModule):
         super().__init__(
             own or dict(
                 type='Xavier', layer='Linear', distribution='uniform'))
-        self._check(
-            input_size,
-            out_indices,
+        check_positive_integers(
+            self,
             embed_channels=embed_channels,
             num_layers=num_layers,
             num_heads=num_heads,
             feedforward_channels=feedforward_channels)
+        require(
+            self, embed_channels % 4 == embed_channels % num_heads == 0,
+            'expected embed_channels to be a multiple of 4 and of '
+            f'num_heads={num_heads}, got {embed_channels}')
+        check_size(self, 'input_size', input_size)
+        require(
+            self,
+            tuple(out_indices) in ((1, ), (0, 1)), 'expected out_indices to '
+            'be (1,), the encoder\'s output, or (0, 1), the ResNet\'s first '
+            f'stage too, got {out_indices!r}')
         self.out_indices = tuple(out_indices)
         self.resnet = ResNet(
             depth,
@@ -177,36 +179,15 @@ class TransPose(BaseModule):
             sine_position_encoding(height, width, embed_channels),
             persistent=False)
 
-    @staticmethod
-    def _check(input_size: Sequence[int], out_indices: Sequence[int],
-               **numbers: int) -> None:
-        for name, value in numbers.items():
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f'TransPose: expected {name} to be a '
-                                 f'positive integer, got {value!r}')
-        channels, heads = numbers['embed_channels'], numbers['num_heads']
-        if channels % 4 or channels % heads:
-            raise ValueError(
-                'TransPose: expected embed_channels to be a multiple of 4 and '
-                f'of num_heads={heads}, got {channels}')
-        if len(input_size) != 2 or min(input_size) < 1:
-            raise ValueError('TransPose: expected input_size to be a positive '
-                             f'(width, height), got {input_size!r}')
-        if tuple(out_indices) not in ((1, ), (0, 1)):
-            raise ValueError(
-                'TransPose: expected out_indices to be (1,), the encoder\'s '
-                'output, or (0, 1), the ResNet\'s first stage too, got '
-                f'{out_indices!r}')
-
-    @staticmethod
-    def _split_init_cfg(init_cfg: InitCfg) -> Tuple[dict, List[dict]]:
-        """Keywords for the ResNet, and what initialises the rest."""
+    def _split_init_cfg(self, init_cfg: InitCfg) -> Tuple[dict, List[dict]]:
+        """Return keywords for the ResNet, and what initializes the rest."""
         cfgs = [init_cfg] if isinstance(init_cfg, dict) else init_cfg or []
         pretrained = [cfg for cfg in cfgs if cfg['type'] == 'Pretrained']
-        if len(pretrained) > 1:
-            raise ValueError('TransPose: expected at most one Pretrained in '
-                             f'init_cfg, which is for the ResNet, got '
-                             f'{len(pretrained)}: {pretrained}')
+        require(
+            self,
+            len(pretrained) < 2, 'expected at most one Pretrained in '
+            'init_cfg, which is for the ResNet, got '
+            f'{len(pretrained)}: {pretrained}')
         own = [cfg for cfg in cfgs if cfg['type'] != 'Pretrained']
         return dict(init_cfg=pretrained[0]) if pretrained else {}, own
 

@@ -1,4 +1,4 @@
-from typing import Optional, Tuple, Union
+from typing import List, Optional, Sequence, Union
 
 from mmpose.models.heads import HeatmapHead
 from mmpose.utils.typing import (
@@ -8,24 +8,17 @@ from mmpose.utils.typing import (
     OptSampleList,
     Predictions,
 )
-from torch import Tensor
+from torch import Tensor, nn
 
 from srpose_mm.codecs import SRHeatmap
+from srpose_mm.codecs.utils.gaussians import SeparableHeatmaps
 from srpose_mm.codecs.utils.peaks import Peaks
+from srpose_mm.models import utils
 from srpose_mm.models.layers import SRBlock
-from srpose_mm.models.utils import (
-    HeatmapSampler,
-    Targets,
-    check_crop,
-    check_heatmap_size,
-    find_peaks,
-    gather_targets,
-    pose_pck_accuracy,
-)
 
 
-class BaseSRHead(HeatmapHead):
-    """Base of the top-down heads, whose last layer is an :class:`SRBlock`."""
+class SRHeadMixin:
+    """What the heads with an :class:`SRBlock` as last layer share."""
 
     # The argument that sets the factor of the last block.
     factor_argument = 'upscale_factor'
@@ -37,6 +30,48 @@ class BaseSRHead(HeatmapHead):
         """The block that predicts the finest heatmaps."""
         return self.sr_block
 
+    @property
+    def feat_channels(self) -> int:
+        """Channels of the features behind the stock layers of the head."""
+        convs = [module for module in self.modules()
+                 if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))]
+        return convs[-1].out_channels if convs else self.in_channels
+
+    def block_input(self, feats: Sequence[Tensor]) -> Tensor:
+        """Return the input of the last block, of features (B, C, h, w)."""
+        utils.check_channels(self, feats[-1:], [self.in_channels])
+        return self.conv_layers(self.deconv_layers(feats[-1]))
+
+    def samplers(self, feats: Features, metainfo: Optional[dict],
+                 test_cfg: dict) -> List[utils.HeatmapSampler]:
+        """Return a sampler of the heatmaps; two of them with flip test."""
+        block = self.last_block
+        if not test_cfg.get('flip_test', False):
+            return [utils.HeatmapSampler(block, self.block_input(feats))]
+        feats, mirrored = feats
+        return [
+            utils.HeatmapSampler(block, self.block_input(feats)),
+            utils.HeatmapSampler(block, self.block_input(mirrored),
+                                 metainfo['flip_indices'],
+                                 int(test_cfg.get('shift_heatmap', False)))
+        ]
+
+
+class BaseSRHead(SRHeadMixin, HeatmapHead):
+    """Base of the top-down heads."""
+
+    # Names and weights of the losses of the heatmaps of each level.
+    loss_names = ('loss_kpt', )
+    loss_weights = (1., )
+
+    def forward(self, feats: Sequence[Tensor]) -> Tensor:
+        """Predict the finest heatmaps (B, K, H, W)."""
+        return self.last_block(self.block_input(feats))
+
+    def forward_levels(self, feats: Sequence[Tensor]) -> List[Tensor]:
+        """Predict the heatmaps that are trained, the finest last."""
+        return [self.forward(feats)]
+
     def predict(self,
                 feats: Features,
                 batch_data_samples: OptSampleList,
@@ -44,20 +79,10 @@ class BaseSRHead(HeatmapHead):
         """Predict keypoints, see :class:`HeatmapHead`.
 
         Unless the heatmaps are needed, only their peaks are computed, see
-        :func:`find_peaks`.
-
-        Args:
-            feats: The features of :meth:`forward`, or those of the images and
-                of the mirrored images with ``flip_test``.
-            batch_data_samples: B samples.
-            test_cfg: The options of :class:`HeatmapHead`, and ``peaks_only``:
-                ``False`` computes the heatmaps in any case.
-
-        Returns:
-            The keypoints of each sample; with ``output_heatmaps`` also the
-            heatmaps.
+        :func:`find_peaks`; ``peaks_only=False`` in ``test_cfg`` computes the
+        heatmaps in any case.
         """
-        check_crop(self, batch_data_samples)
+        utils.check_crop(self, batch_data_samples)
         test_cfg = test_cfg or {}
         if not self._needs_heatmaps(test_cfg):
             meta = batch_data_samples[0].metainfo
@@ -79,7 +104,8 @@ class BaseSRHead(HeatmapHead):
         """Compute the peaks of the finest heatmaps, but not the heatmaps.
 
         Args:
-            feats: See :meth:`predict`.
+            feats: The features of :meth:`forward`, or those of the images and
+                of the mirrored images with ``flip_test``.
             metainfo: Metainfo of a sample, of which ``flip_test`` needs the
                 ``flip_indices``.
             test_cfg: ``flip_test`` and ``shift_heatmap``.
@@ -87,20 +113,8 @@ class BaseSRHead(HeatmapHead):
         Returns:
             The peaks that :class:`SRHeatmap` decodes.
         """
-        test_cfg = test_cfg or {}
-        block = self.last_block
-        if test_cfg.get('flip_test', False):
-            feats, mirrored = feats
-            samplers = [
-                HeatmapSampler(block, self.block_input(feats)),
-                HeatmapSampler(
-                    block, self.block_input(mirrored),
-                    metainfo['flip_indices'],
-                    int(test_cfg.get('shift_heatmap', False)))
-            ]
-        else:
-            samplers = [HeatmapSampler(block, self.block_input(feats))]
-        return find_peaks(samplers, self.decoder.refine_reach)
+        samplers = self.samplers(feats, metainfo, test_cfg or {})
+        return utils.find_peaks(samplers, self.decoder.refine_reach)
 
     def decode(self, batch_outputs: Union[Tensor, Peaks]) -> InstanceList:
         """Decode heatmaps (B, K, H, W) or peaks, see :class:`BaseHead`."""
@@ -108,28 +122,46 @@ class BaseSRHead(HeatmapHead):
             got_hw = (
                 batch_outputs.map_hw if isinstance(batch_outputs, Peaks) else
                 batch_outputs.shape[-2:])
-            check_heatmap_size(self, got_hw, self.decoder.heatmap_size[::-1])
+            utils.check_heatmap_size(self, got_hw,
+                                     self.decoder.heatmap_size[::-1])
         return super().decode(batch_outputs)
 
-    def _gather_targets(
-            self, heatmaps: Tensor,
-            batch_data_samples: OptSampleList) -> Tuple[Targets, Tensor]:
-        """Return the targets of the finest heatmaps and keypoint weights."""
-        targets, weights = gather_targets(self, batch_data_samples,
-                                          self.out_channels)
-        check_heatmap_size(self, heatmaps.shape[-2:], targets.shape[-2:])
-        return targets, weights
+    def loss(self,
+             feats: Sequence[Tensor],
+             batch_data_samples: OptSampleList,
+             train_cfg: OptConfigType = None) -> dict:
+        """Return the losses and the accuracy of a batch.
 
-    def _loss(self, heatmaps: Tensor, targets: Targets,
-              weights: Tensor) -> Tensor:
-        """Return the loss of heatmaps (B, K, H, W)."""
-        return self.loss_module(heatmaps, targets.for_loss(self.loss_module),
-                                weights)
+        The target of coarser heatmaps is the full target averaged over the
+        cells that one of their cells covers.
 
-    @staticmethod
-    def _accuracy(heatmaps: Tensor, targets: Targets, weights: Tensor,
-                  train_cfg: Optional[dict]) -> dict:
-        """Return ``acc_pose``, unless the config leaves it out."""
-        if not (train_cfg or {}).get('compute_acc', True):
-            return {}
-        return dict(acc_pose=pose_pck_accuracy(heatmaps, targets, weights > 0))
+        Args:
+            feats: The features of :meth:`forward`.
+            batch_data_samples: B samples with heatmaps (K, H, W), or keypoint
+                labels (1, K, 2) from which the decoder makes them, and
+                keypoint weights (1, K).
+            train_cfg: ``compute_acc=False`` leaves the accuracy out.
+
+        Returns:
+            The losses, and ``acc_pose`` of the finest heatmaps.
+        """
+        maps = self.forward_levels(feats)
+        targets, weights = utils.gather_targets(self, batch_data_samples,
+                                                self.out_channels)
+        size_hw = tuple(targets.shape[-2:])
+        utils.check_heatmap_size(self, maps[-1].shape[-2:], size_hw)
+        separable = isinstance(targets, SeparableHeatmaps) and getattr(
+            self.loss_module, 'accepts_separable', False)
+        pooled, losses = {size_hw: targets}, {}
+        for name, weight, heatmaps in zip(self.loss_names, self.loss_weights,
+                                          maps):
+            size_hw = tuple(heatmaps.shape[-2:])
+            if size_hw not in pooled:
+                pooled[size_hw] = targets.pool(size_hw)
+            target = pooled[size_hw]
+            losses[name] = weight * self.loss_module(
+                heatmaps, target if separable else target.dense(), weights)
+        if (train_cfg or {}).get('compute_acc', True):
+            losses['acc_pose'] = utils.pose_pck_accuracy(
+                maps[-1], targets, weights > 0)
+        return losses

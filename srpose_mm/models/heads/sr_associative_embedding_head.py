@@ -1,4 +1,4 @@
-from typing import Optional, Sequence, Tuple
+from typing import Any, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -15,20 +15,16 @@ from mmpose.utils.typing import (
 from torch import Tensor, nn
 
 from srpose_mm.codecs import SRAssociativeEmbedding
+from srpose_mm.codecs.utils.arguments import require
 from srpose_mm.codecs.utils.windowed import WindowedHeatmaps
+from srpose_mm.models import utils
 from srpose_mm.models.layers import SRBlock
-from srpose_mm.models.utils import (
-    HeatmapSampler,
-    check_channels,
-    check_heatmap_size,
-    gather_instances,
-)
 
-OptIntSeq = Optional[Sequence[int]]
+from .base_sr_head import SRHeadMixin
 
 
 @MODELS.register_module()
-class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
+class SRAssociativeEmbeddingHead(SRHeadMixin, AssociativeEmbeddingHead):
     """Super-resolution head for bottom-up models.
 
     Deconvolutions as in :class:`AssociativeEmbeddingHead`; then an
@@ -44,11 +40,6 @@ class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
         num_keypoints: Number of keypoints, K.
         tag_dim: Numbers in a tag, L.
         tag_per_keypoint: Predict tags for each keypoint, not for all at once.
-        deconv_out_channels: Channels of each deconvolution; ``None`` for no
-            deconvolutions.
-        deconv_kernel_sizes: Kernel size of each deconvolution.
-        conv_out_channels: Channels of each convolution after them.
-        conv_kernel_sizes: Kernel size of each convolution after them.
         embed_channels: Channels of the embedding of one keypoint.
         upscale_factor: Heatmap cells for one cell of the features of the
             :class:`SRBlock`.
@@ -57,9 +48,9 @@ class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
             :class:`KeypointMSELoss`.
         tag_loss: Config of the tags' loss; ``None`` means
             :class:`AssociativeEmbeddingLoss` with weight 0.001.
-        decoder: Config of the codec.
-        init_cfg: Initialization config; ``None`` draws every convolution from
-            N(0, 0.001) with zero bias.
+        **kwargs: The other options of :class:`AssociativeEmbeddingHead`,
+            except ``final_layer``: the deconvolutions and convolutions before
+            the block, ``decoder`` and ``init_cfg``.
 
     Raises:
         ValueError: If the decoder's keypoint order is for another number of
@@ -71,69 +62,38 @@ class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
     section 4.3.
     """
 
-    factor_argument = 'upscale_factor'
-    # True once crop, encoder and decoder have been compared.
-    codecs_agree = False
-
     def __init__(self,
                  in_channels: int,
                  num_keypoints: int,
                  tag_dim: int = 1,
                  tag_per_keypoint: bool = True,
-                 deconv_out_channels: OptIntSeq = (256, 256, 256),
-                 deconv_kernel_sizes: OptIntSeq = (4, 4, 4),
-                 conv_out_channels: OptIntSeq = None,
-                 conv_kernel_sizes: OptIntSeq = None,
                  embed_channels: int = 4,
                  upscale_factor: int = 4,
                  kernel_size: int = 9,
                  keypoint_loss: OptConfigType = None,
                  tag_loss: OptConfigType = None,
-                 decoder: OptConfigType = None,
-                 init_cfg: OptConfigType = None):
+                 **kwargs: Any):
         super().__init__(
-            in_channels=in_channels,
-            num_keypoints=num_keypoints,
-            tag_dim=tag_dim,
-            tag_per_keypoint=tag_per_keypoint,
-            deconv_out_channels=deconv_out_channels,
-            deconv_kernel_sizes=deconv_kernel_sizes,
-            conv_out_channels=conv_out_channels,
-            conv_kernel_sizes=conv_kernel_sizes,
+            in_channels,
+            num_keypoints,
+            tag_dim,
+            tag_per_keypoint,
             final_layer=None,
             keypoint_loss=keypoint_loss or dict(type='KeypointMSELoss'),
             tag_loss=tag_loss
             or dict(type='AssociativeEmbeddingLoss', loss_weight=0.001),
-            decoder=decoder,
-            init_cfg=init_cfg)
+            **kwargs)
         order = getattr(self.decoder, 'decode_keypoint_order', None)
-        if order and len(order) != num_keypoints:
-            raise ValueError(
-                f'{type(self).__name__}: expected decode_keypoint_order of '
-                f'{num_keypoints} keypoints in the decoder, got {len(order)}: '
-                f'{order}; set num_keypoints or the order to match')
-        width = [in_channels, *(deconv_out_channels or ()),
-                 *(conv_out_channels or ())][-1]
-        self.sr_block = SRBlock(
-            width,
-            num_keypoints,
-            embed_channels=embed_channels,
-            upscale_factor=upscale_factor,
-            kernel_size=kernel_size)
+        require(
+            self, not order or len(order) == num_keypoints,
+            f'expected decode_keypoint_order of {num_keypoints} keypoints in '
+            f'the decoder, got {order}; set num_keypoints or the order to '
+            'match')
+        channels = self.feat_channels
         tags = tag_dim * (num_keypoints if tag_per_keypoint else 1)
-        self.tag_layer = nn.Conv2d(width, tags, 1)
-        # Heatmap cells for one cell of the features, along each axis.
-        self.upsampling = upscale_factor * 2**len(deconv_out_channels or ())
-
-    @property
-    def last_block(self) -> SRBlock:
-        """The block that predicts the heatmaps."""
-        return self.sr_block
-
-    def block_input(self, feats: Sequence[Tensor]) -> Tensor:
-        """Return the input of the SR block, of features (B, C, h, w)."""
-        check_channels(self, feats[-1:], [self.in_channels])
-        return self.conv_layers(self.deconv_layers(feats[-1]))
+        self.sr_block = SRBlock(channels, num_keypoints, embed_channels,
+                                upscale_factor, kernel_size)
+        self.tag_layer = nn.Conv2d(channels, tags, 1)
 
     def forward(self, feats: Sequence[Tensor]) -> Tuple[Tensor, Tensor]:
         """Predict heatmaps and tags of the last features (B, C, h, w)."""
@@ -169,14 +129,16 @@ class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
         """
         test_cfg = test_cfg or {}
         meta = batch_data_samples[0].metainfo
-        if self._peaks_suffice(feats, meta, test_cfg):
-            return self.decode(self.predict_windowed(feats, meta, test_cfg))
-        scales = feats if test_cfg.get('multiscale_test', False) else [feats]
-        outputs = [self._forward_flip(scale, meta, test_cfg)
-                   for scale in scales]
         size = None
         if test_cfg.get('restore_heatmap_size', False):
             size = meta['img_shape'][::-1]
+        if not self._needs_heatmaps(test_cfg):
+            maps = self.predict_windowed(feats, meta, test_cfg)
+            if size is None or tuple(size) == maps.map_hw[::-1]:
+                return self.decode(maps)
+        scales = feats if test_cfg.get('multiscale_test', False) else [feats]
+        outputs = [self._forward_flip(scale, meta, test_cfg)
+                   for scale in scales]
         resize = dict(
             size=size, align_corners=test_cfg.get('align_corners', False))
         heatmaps = aggregate_heatmaps([h for h, _ in outputs], **resize)
@@ -189,21 +151,13 @@ class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
             ]
         return preds
 
-    def _peaks_suffice(self, feats: Features, meta: dict,
-                       test_cfg: dict) -> bool:
-        """Return True if prediction can do without the heatmaps."""
-        if not test_cfg.get('peaks_only', False) or test_cfg.get(
-                'multiscale_test', False) or test_cfg.get(
-                    'output_heatmaps', False):
-            return False
-        if not isinstance(self.decoder, SRAssociativeEmbedding):
-            return False
-        if test_cfg.get('restore_heatmap_size', False):
-            last = feats[0][-1] if test_cfg.get('flip_test') else feats[-1]
-            map_hw = tuple(size * self.upsampling for size in last.shape[-2:])
-            if map_hw != tuple(meta['img_shape'][:2]):
-                return False
-        return not self.decoder.use_udp
+    def _needs_heatmaps(self, test_cfg: dict) -> bool:
+        """Return True if windows of the heatmaps are not enough."""
+        return (not test_cfg.get('peaks_only', False)
+                or test_cfg.get('multiscale_test', False)
+                or test_cfg.get('output_heatmaps', False)
+                or not isinstance(self.decoder, SRAssociativeEmbedding)
+                or self.decoder.use_udp)
 
     def predict_windowed(self,
                          feats: Features,
@@ -220,29 +174,23 @@ class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
         Returns:
             The heatmaps that :class:`SRAssociativeEmbedding` decodes.
         """
-        test_cfg = test_cfg or {}
-        flipped = test_cfg.get('flip_test', False)
-        inputs = [self.block_input(x) for x in (feats if flipped else [feats])]
-        samplers = [HeatmapSampler(self.sr_block, inputs[0])]
-        tags, shift = [self.tag_layer(inputs[0])], 0
-        if flipped:
-            indices = metainfo['flip_indices']
-            shift = int(test_cfg.get('shift_heatmap', False))
-            samplers.append(
-                HeatmapSampler(self.sr_block, inputs[1], indices, shift))
-            tags.append(self._flip_tags(
-                self.tag_layer(inputs[1]), indices, shift_heatmap=False))
-
-        def mean(maps: Sequence[Tensor]) -> Tensor:
-            return sum(maps) / len(samplers)
-
+        samplers = self.samplers(feats, metainfo, test_cfg or {})
+        tags = [self.tag_layer(sampler.feats) for sampler in samplers]
+        # At full resolution the codec shifts the mirrored tags.
+        tags[1:] = [
+            self._flip_tags(tag, metainfo['flip_indices'], shift_heatmap=False)
+            for tag in tags[1:]
+        ]
         return WindowedHeatmaps(
-            pooled=mean([sampler.pooled() for sampler in samplers]),
+            pooled=utils.mean([sampler.pooled() for sampler in samplers]),
             tags=torch.cat(tags, dim=1),
             factor=self.sr_block.upscale_factor,
-            windows=lambda cells: mean(
+            windows=lambda cells: utils.mean(
                 [sampler.windows(cells, 1) for sampler in samplers]),
-            tag_shifts=[0] * self.tag_dim + [shift] * self.tag_dim * flipped)
+            tag_shifts=[
+                sampler.shift for sampler in samplers
+                for _ in range(self.tag_dim)
+            ])
 
     def _forward_flip(self, feats: Features, meta: dict,
                       test_cfg: dict) -> Tuple[Tensor, Tensor]:
@@ -280,9 +228,9 @@ class SRAssociativeEmbeddingHead(AssociativeEmbeddingHead):
         heatmaps, tags = self.forward(feats)
         if not self.tag_per_keypoint:
             tags = tags.repeat_interleave(self.num_keypoints, dim=1)
-        targets, masks = gather_instances(self, batch_data_samples,
-                                          self.num_keypoints)
-        check_heatmap_size(self, heatmaps.shape[-2:], targets.shape[-2:])
+        targets, masks = utils.gather_instances(self, batch_data_samples,
+                                                self.num_keypoints)
+        utils.check_heatmap_size(self, heatmaps.shape[-2:], targets.shape[-2:])
         loss_kpt = self.loss_module.keypoint_loss(
             heatmaps, targets, mask=masks)
         loss_pull, loss_push = self.loss_module.tag_loss(tags, [

@@ -1,15 +1,12 @@
 from typing import List, Optional, Sequence, Tuple
 
 from mmpose.registry import MODELS
-from mmpose.utils.typing import OptConfigType, OptSampleList
+from mmpose.utils.typing import OptConfigType
 from torch import Tensor, nn
 
+from srpose_mm.codecs.utils.arguments import require
+from srpose_mm.models import utils
 from srpose_mm.models.layers import SRBlock
-from srpose_mm.models.utils import (
-    check_channels,
-    check_keypoints,
-    check_level_channels,
-)
 
 from .base_sr_head import BaseSRHead
 
@@ -75,7 +72,7 @@ class SRPoseHead(BaseSRHead):
                  loss_weights: Optional[Sequence[float]] = None,
                  decoder: OptConfigType = None,
                  init_cfg: OptConfigType = None):
-        check_level_channels(self, in_channels)
+        utils.check_level_channels(self, in_channels)
         super().__init__(
             in_channels=in_channels,
             out_channels=out_channels,
@@ -98,11 +95,13 @@ class SRPoseHead(BaseSRHead):
         }
         for name, values in options.items():
             expected = levels + (name == 'loss_weights')
-            if len(values) != expected:
-                raise ValueError(
-                    f'SRPoseHead: expected {expected} {name} for {levels} '
-                    f'levels of in_channels, got {len(values)}: {values}')
+            require(
+                self,
+                len(values) == expected, f'expected {expected} {name} for '
+                f'{levels} levels of in_channels, got {len(values)}: {values}')
         self.loss_weights = tuple(options.pop('loss_weights'))
+        self.loss_names = ('loss_lr',
+                           *(f'loss_kpt_{i}' for i in range(levels)))
         self.sr_blocks = nn.ModuleList(
             SRBlock(channels, out_channels, *numbers)
             for channels, *numbers in zip(in_channels, *options.values()))
@@ -114,63 +113,19 @@ class SRPoseHead(BaseSRHead):
 
     def block_input(self, feats: Tuple[Tensor, ...]) -> Tensor:
         """Return the input of the last block, of the neck's outputs."""
-        check_channels(self, feats[1:], self.in_channels)
+        utils.check_channels(self, feats[1:], self.in_channels)
         return feats[-1]
-
-    def forward(self, feats: Tuple[Tensor, ...]) -> Tensor:
-        """Predict the finest heatmaps (B, K, H, W) of the neck's outputs."""
-        return self.last_block(self.block_input(feats))
 
     def drop_training_blocks(self) -> None:
         """Keep the last SR block only, which is all that inference needs."""
         self.sr_blocks = self.sr_blocks[-1:]
 
     def forward_levels(self, feats: Tuple[Tensor, ...]) -> List[Tensor]:
-        """Predict the heatmaps of every level, coarse to fine.
-
-        Args:
-            feats: The neck's outputs, lr in shape (B, K, h_0, w_0) first.
-
-        Returns:
-            lr and the n levels' heatmaps, the last in shape (B, K, H, W).
-        """
+        """Return lr and the heatmaps of each level, the finest last."""
+        utils.check_keypoints(self, 'the neck', feats[0].shape[1],
+                              self.out_channels)
         finest = self.forward(feats)
         coarser = [
             block(feat) for block, feat in zip(self.sr_blocks[:-1], feats[1:])
         ]
         return [feats[0], *coarser, finest]
-
-    def loss(self,
-             feats: Tuple[Tensor, ...],
-             batch_data_samples: OptSampleList,
-             train_cfg: OptConfigType = None) -> dict:
-        """Return the loss of each heatmap and the accuracy of a batch.
-
-        The target of a heatmap is the full target averaged over the cells that
-        one of its cells covers.
-
-        Args:
-            feats: The neck's outputs, lr in shape (B, K, h_0, w_0) first.
-            batch_data_samples: B samples with heatmaps (K, H, W), or keypoint
-                labels (1, K, 2) from which the decoder makes them, and
-                keypoint weights (1, K).
-            train_cfg: ``compute_acc=False`` leaves the accuracy out.
-
-        Returns:
-            ``loss_lr``, ``loss_kpt_0`` to ``loss_kpt_{n-1}`` and, of the
-            finest heatmap, ``acc_pose``.
-        """
-        maps = self.forward_levels(feats)
-        check_keypoints(self, 'the neck', feats[0].shape[1], self.out_channels)
-        targets, weights = self._gather_targets(maps[-1], batch_data_samples)
-        names = ['loss_lr', *(f'loss_kpt_{i}' for i in range(len(maps) - 1))]
-        pooled = {tuple(targets.shape[-2:]): targets}
-        losses = {}
-        for name, heatmaps, weight in zip(names, maps, self.loss_weights):
-            size_hw = tuple(heatmaps.shape[-2:])
-            if size_hw not in pooled:
-                pooled[size_hw] = targets.pool(size_hw)
-            losses[name] = weight * self._loss(heatmaps, pooled[size_hw],
-                                               weights)
-        losses.update(self._accuracy(maps[-1], targets, weights, train_cfg))
-        return losses

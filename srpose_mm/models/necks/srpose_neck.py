@@ -6,6 +6,7 @@ from mmpose.registry import MODELS
 from mmpose.utils.typing import OptConfigType
 from torch import Tensor, nn
 
+from srpose_mm.codecs.utils.arguments import require
 from srpose_mm.models.layers import ConvBNReLU, RefinementBlock
 from srpose_mm.models.utils import check_channels, check_level_channels
 
@@ -48,11 +49,12 @@ class SRPoseNeck(BaseModule):
                  init_cfg: OptConfigType = None):
         super().__init__(init_cfg)
         check_level_channels(self, in_channels)
-        if len(in_channels) != len(out_channels):
-            raise ValueError(
-                'SRPoseNeck: expected as many out_channels as in_channels, '
-                f'got {len(out_channels)} {tuple(out_channels)} and '
-                f'{len(in_channels)} {tuple(in_channels)}')
+        require(
+            self,
+            len(in_channels) == len(out_channels),
+            'expected as many out_channels as in_channels, got '
+            f'{len(out_channels)} {tuple(out_channels)} and '
+            f'{len(in_channels)} {tuple(in_channels)}')
         self.in_channels = tuple(in_channels)
         self.out_channels = tuple(out_channels)
         norm_cfg = norm_cfg or dict(type='BN')

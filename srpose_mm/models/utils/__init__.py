@@ -6,11 +6,12 @@ from .checks import (
     check_keypoints,
     check_level_channels,
 )
-from .heatmap_sampler import HeatmapSampler, find_peaks
+from .heatmap_sampler import HeatmapSampler, find_peaks, mean
 from .targets import Targets, gather_instances, gather_targets
 
 __all__ = [
     'HeatmapSampler', 'Targets', 'check_channels', 'check_crop',
     'check_heatmap_size', 'check_keypoints', 'check_level_channels',
-    'find_peaks', 'gather_instances', 'gather_targets', 'pose_pck_accuracy'
+    'find_peaks', 'gather_instances', 'gather_targets', 'mean',
+    'pose_pck_accuracy'
 ]

@@ -14,17 +14,14 @@ def pose_pck_accuracy(output: Tensor,
     """Return the share of keypoints whose peak lies near the target's peak.
 
     The average accuracy of ``mmpose.evaluation.functional.pose_pck_accuracy``,
-    computed on the device of the heatmaps.
+    computed on the device of the heatmaps: the mean over the keypoints that
+    count anywhere in the batch, a float32 scalar; 0 if none counts.
 
     Args:
         output: Predicted heatmaps in shape (B, K, H, W).
         target: Target heatmaps in shape (B, K, H, W).
         mask: Which keypoints count, bool in shape (B, K).
         thr: Largest correct distance, in heatmap sizes.
-
-    Returns:
-        The accuracy averaged over the keypoints that count anywhere in the
-        batch, a float32 scalar in [0, 1]; 0 if none counts.
     """
     predicted, _ = heatmap_argmax(output)
     # MMPose divides x by H and y by W; kept so that the numbers compare.

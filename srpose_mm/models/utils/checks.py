@@ -4,20 +4,15 @@ from typing import Any, Sequence, Tuple
 from mmpose.utils.typing import SampleList
 from torch import Tensor, nn
 
-from srpose_mm.codecs.utils.arguments import codec_settings
+from srpose_mm.codecs.utils import arguments
 
 
 def check_channels(module: nn.Module, feats: Sequence[Tensor],
                    in_channels: Sequence[int]) -> None:
-    """Check the number of feature maps and the channels of each.
+    """Raise unless feature maps (B, C, H, W) are as many as in_channels.
 
-    Args:
-        module: The neck or head that gets the features.
-        feats: Feature maps in shape (B, C, H, W), coarse to fine.
-        in_channels: Expected C of each.
-
-    Raises:
-        ValueError: If they differ; names the argument to change.
+    Both are ordered from coarse to fine; C of each map has to be its number in
+    ``in_channels``.
     """
     got = [feat.shape[1] for feat in feats]
     if got == list(in_channels):
@@ -32,11 +27,7 @@ def check_channels(module: nn.Module, feats: Sequence[Tensor],
 
 
 def check_level_channels(module: nn.Module, in_channels: Any) -> None:
-    """Check that ``in_channels`` is a sequence, one number for each level.
-
-    Raises:
-        TypeError: If it is no sequence, or empty.
-    """
+    """Raise a TypeError unless ``in_channels`` has a number for each level."""
     if not isinstance(in_channels, (tuple, list)) or not in_channels:
         raise TypeError(
             f'{type(module).__name__}: expected in_channels to name the '
@@ -46,29 +37,18 @@ def check_level_channels(module: nn.Module, in_channels: Any) -> None:
 
 def check_keypoints(head: nn.Module, source: str, got: int,
                     expected: int) -> None:
-    """Check that ``source`` has the number of keypoints of the head.
-
-    Raises:
-        ValueError: If the numbers differ.
-    """
-    if got != expected:
-        raise ValueError(
-            f'{type(head).__name__}: expected {expected} keypoints, got {got} '
-            f'from {source}; out_channels of the head, num_keypoints of the '
-            'neck, the annotations and the metainfo have to agree')
+    """Raise unless ``source`` has the number of keypoints of the head."""
+    arguments.require(
+        head, got == expected, f'expected {expected} keypoints, got {got} '
+        f'from {source}; out_channels of the head, num_keypoints of the '
+        'neck, the annotations and the metainfo have to agree')
 
 
 def check_heatmap_size(head: nn.Module, got_hw: Sequence[int],
                        expected_hw: Sequence[int]) -> None:
-    """Check that predicted heatmaps have the size of the codec's.
+    """Raise unless predicted heatmaps have the size (H, W) of the codec's.
 
-    Args:
-        head: The head, with ``last_block`` and ``factor_argument``.
-        got_hw: (H, W) of the predicted heatmaps.
-        expected_hw: (H, W) of the codec's heatmaps.
-
-    Raises:
-        ValueError: If they differ; names the upscale factor to set.
+    The error names ``head.factor_argument``, the upscale factor to set.
     """
     got_hw, expected_hw = tuple(got_hw), tuple(expected_hw)
     if got_hw == expected_hw:
@@ -92,17 +72,10 @@ def check_codecs(head: nn.Module, batch_data_samples: SampleList,
                  target_size: Tuple[int, int]) -> None:
     """Compare crop, encoder and decoder at the first batch.
 
-    Later calls return at once.
-
-    Args:
-        head: The head; its ``codecs_agree`` is set.
-        batch_data_samples: B samples for training.
-        target_size: (W, H) of the targets.
-
-    Raises:
-        ValueError: If two of them differ; names both and what to write.
+    It sets ``head.codecs_agree``; later calls return at once. The error for
+    targets of another size than (W, H) names what to write.
     """
-    if getattr(head, 'codecs_agree', False) or head.decoder is None:
+    if head.codecs_agree or head.decoder is None:
         return
     records = [
         sample.gt_instance_labels.get('encoder')
@@ -111,46 +84,32 @@ def check_codecs(head: nn.Module, batch_data_samples: SampleList,
     if all(record == () for record in records):
         return  # without an instance the encoder is not known yet
     encoder = next(filter(None, records), [{}])[0]
-    decoder = codec_settings(head.decoder)
+    decoder = arguments.codec_settings(head.decoder)
     different = [
         f'{key}={decoder[key]} instead of {encoder[key]}' for key in encoder
         if encoder[key] != decoder.get(key, encoder[key])
     ]
-    if different:
-        raise ValueError(
-            f'{type(head).__name__}: expected the decoder to be the codec of '
-            f'the pipeline\'s encoder, got {", ".join(different)}; write '
-            'decoder=dict(_delete_=True, **codec) with the codec of '
-            'GenerateTarget (without _delete_ a config is merged into the '
-            'decoder of its base), or give GenerateTarget the codec of the '
-            'head')
+    arguments.require(
+        head, not different, 'expected the decoder to be the codec of the '
+        f'pipeline\'s encoder, got {", ".join(different)}; write '
+        'decoder=dict(_delete_=True, **codec) with the codec of '
+        'GenerateTarget (without _delete_ a config is merged into the decoder '
+        'of its base), or give GenerateTarget the codec of the head')
     expected = decoder.get('heatmap_size', target_size)
-    if target_size != expected:
-        raise ValueError(
-            f'{type(head).__name__}: expected targets of the decoder\'s '
-            f'heatmap_size {expected} (width, height), got {target_size} from '
-            'the pipeline\'s encoder; write encoder=codec, with the codec of '
-            'the head, in GenerateTarget of the pipeline that '
-            'train_dataloader uses')
+    arguments.require(
+        head, target_size == expected, 'expected targets of the decoder\'s '
+        f'heatmap_size {expected} (width, height), got {target_size} from '
+        'the pipeline\'s encoder; write encoder=codec, with the codec of '
+        'the head, in GenerateTarget of the pipeline that '
+        'train_dataloader uses')
     check_crop(head, batch_data_samples)
     head.codecs_agree = True
 
 
 def check_crop(head: nn.Module, batch_data_samples: SampleList) -> None:
-    """Check that the pipeline crops to the decoder's input size.
-
-    Raises:
-        ValueError: If the sizes differ; names both and what to write.
-    """
-    expected = getattr(head.decoder, 'input_size', None)
-    crop = batch_data_samples[0].get('input_size')
-    if None in (expected, crop) or tuple(crop) == tuple(expected):
-        return
-    raise ValueError(
-        f'{type(head).__name__}: expected crops of the decoder\'s input_size '
-        f'{tuple(expected)} (width, height), got {tuple(crop)} from the '
-        f'pipeline; write input_size={tuple(crop)} in the codec of the head '
-        '(and of GenerateTarget), or change the pipeline\'s')
+    """Raise unless the pipeline crops to the decoder's input size."""
+    arguments.check_crop(head, head.decoder,
+                         batch_data_samples[0].get('input_size'))
 
 
 def _by(size_hw: Sequence[int]) -> str:

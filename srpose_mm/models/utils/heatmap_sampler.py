@@ -5,14 +5,14 @@ and w the rows and columns of the features, r heatmap cells for one feature
 cell, H = r * h and W = r * w, M candidates of each keypoint. Coordinates are
 (x, y).
 """
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from srpose_mm.codecs.utils.peaks import Peaks, running_maximum
-from srpose_mm.codecs.utils.refinement import window_index
+from srpose_mm.codecs.utils.geometry import window_index
+from srpose_mm.codecs.utils.peaks import Peaks, local_maxima
 from srpose_mm.models.layers import SRBlock
 
 
@@ -41,7 +41,7 @@ class HeatmapSampler:
                  shift: int = 0):
         predictor, r = block.predictor, block.upscale_factor
         keypoints = predictor.groups
-        self.factor, self.shift = r, shift
+        self.feats, self.factor, self.shift = feats, r, shift
         x = block.keypoint_encoder(feats)
         if x.device.type == 'cpu':
             # Depthwise convolutions are three times as fast in this layout.
@@ -56,11 +56,6 @@ class HeatmapSampler:
             bias = bias[flip_indices].flip(2)
         self.embeddings = x  # (B, K * E, h, w)
         self.weight, self.bias = weight, bias
-
-    @property
-    def feat_hw(self) -> Tuple[int, int]:
-        """Rows and columns of the features."""
-        return tuple(self.embeddings.shape[-2:])
 
     def pooled(self) -> Tensor:
         """Return the average of each feature cell in shape (B, K, h, w).
@@ -112,7 +107,7 @@ class HeatmapSampler:
         steps = torch.arange(
             -radius - extra_left, radius + 1, device=cells.device)
         index, inside = window_index(cells, steps, steps[extra_left:],
-                                     self.feat_hw)
+                                     self.embeddings.shape[-2:])
         keypoints, channels = self.weight.shape[0], self.weight.shape[3]
         flat = index.flatten(2)[:, :, None].expand(-1, -1, channels, -1)
         x = self.embeddings.unflatten(1, (keypoints, channels))
@@ -124,14 +119,12 @@ class HeatmapSampler:
                        radius: int) -> Tensor:
         """Return each window one column to the left; column 0 stays."""
         r = self.factor
-        length = r * (2 * radius + 1)
-        columns = torch.arange(length, device=cells.device)
+        columns = torch.arange(r * (2 * radius + 1), device=cells.device)
         first = (cells[..., 0] - radius) * r
         # The window has r more columns on its left.
-        step = (first[..., None] + columns != 0).long() * self.shift
-        index = columns + r - step
+        index = columns + r - (first[..., None] + columns != 0).long()
         return windows.gather(
-            -1, index[..., None, :].expand(*windows.shape[:-1], length))
+            -1, index[..., None, :].expand(*windows.shape[:-1], -1))
 
 
 def find_peaks(samplers: List[HeatmapSampler], reach: int,
@@ -140,7 +133,8 @@ def find_peaks(samplers: List[HeatmapSampler], reach: int,
 
     The highest local maxima of the average-pooled heatmap are the candidates.
     The heatmaps are evaluated in the 3x3 feature cells around each, and the
-    highest of these cells is the peak.
+    highest of these cells is the peak: that of the full heatmaps, except where
+    another local maximum of the heatmap is about as high.
 
     Args:
         samplers: Samplers whose heatmaps are averaged, of one image or of an
@@ -150,15 +144,12 @@ def find_peaks(samplers: List[HeatmapSampler], reach: int,
 
     Returns:
         The peaks, with the patch of the heatmaps that the refinement reads.
-
-    Source: none; the same cell as the argmax of the full heatmaps, except
-    where another local maximum of the heatmap is about as high.
     """
-    factor, feat_hw = samplers[0].factor, samplers[0].feat_hw
-    map_hw = (feat_hw[0] * factor, feat_hw[1] * factor)
-    pooled = _mean([sampler.pooled() for sampler in samplers])
-    cells = _local_maxima(pooled, count)
-    windows = _mean([sampler.windows(cells, 1) for sampler in samplers])
+    factor = samplers[0].factor
+    pooled = mean([sampler.pooled() for sampler in samplers])
+    map_hw = tuple(size * factor for size in pooled.shape[-2:])
+    _, cells = local_maxima(pooled, 3, count)
+    windows = mean([sampler.windows(cells, 1) for sampler in samplers])
     # A heatmap with NaN has no peak, wherever its windows lie.
     corrupt = pooled.flatten(2).amax(dim=-1).isnan()
     windows = windows.masked_fill(corrupt[..., None, None, None], torch.nan)
@@ -167,7 +158,7 @@ def find_peaks(samplers: List[HeatmapSampler], reach: int,
     if radius:
         middle = torch.div(
             peaks.cells.clamp_min(0).long(), factor, rounding_mode='floor')
-        patches = _mean([
+        patches = mean([
             sampler.windows(middle[:, :, None], radius)[:, :, 0]
             for sampler in samplers
         ])
@@ -176,26 +167,6 @@ def find_peaks(samplers: List[HeatmapSampler], reach: int,
     return peaks
 
 
-def _mean(tensors: List[Tensor]) -> Tensor:
+def mean(tensors: List[Tensor]) -> Tensor:
     """Return the mean of one or two tensors, in MMPose's order."""
-    if len(tensors) == 1:
-        return tensors[0]
-    return sum(tensors) * (1 / len(tensors))
-
-
-def _local_maxima(maps: Tensor, count: int) -> Tensor:
-    """Return the highest local maxima of maps (B, K, h, w).
-
-    Returns:
-        Cells (x, y) in shape (B, K, M, 2), int64. A map with fewer local
-        maxima returns other cells in their place.
-    """
-    width = maps.shape[-1]
-    # On a CPU, faster than max_pool2d.
-    highest = F.pad(maps, [1] * 4, value=-torch.inf)
-    for dim in (-2, -1):
-        highest = running_maximum(highest, 3, dim)
-    values = torch.where(maps == highest, maps, -torch.inf).flatten(2)
-    index = values.topk(min(count, values.shape[-1])).indices
-    rows = torch.div(index, width, rounding_mode='floor')
-    return torch.stack([index - rows * width, rows], dim=-1)
+    return sum(tensors) * (1 / len(tensors)) if tensors[1:] else tensors[0]

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from mmpose.utils.typing import SampleList
 from torch import Tensor, nn
 
+from srpose_mm.codecs.utils.arguments import require
 from srpose_mm.codecs.utils.gaussians import DenseHeatmaps, SeparableHeatmaps
 
 from .checks import check_codecs, check_keypoints
@@ -15,19 +16,14 @@ Targets = Union[DenseHeatmaps, SeparableHeatmaps]
 
 def gather_targets(head: nn.Module, batch_data_samples: SampleList,
                    keypoints: int) -> Tuple[Targets, Tensor]:
-    """Collect the targets of a top-down head.
+    """Collect heatmaps and keypoint weights (B, K) for a top-down head.
 
-    Args:
-        head: The head, whose decoder makes heatmaps of keypoint labels.
-        batch_data_samples: B samples with heatmaps (K, H, W) or keypoint
-            labels (1, K, 2), and keypoint weights (1, K).
-        keypoints: The head's number of keypoints.
-
-    Returns:
-        Heatmaps of shape (B, K, H, W) and keypoint weights (B, K).
+    The samples have keypoint weights (1, K) and heatmaps (K, H, W), or
+    keypoint labels (1, K, 2) of which the head's decoder makes heatmaps.
 
     Raises:
-        ValueError: If the samples do not fit the head or its decoder.
+        ValueError: If the samples do not fit the head, which predicts
+            ``keypoints``, or its decoder.
     """
     weights = torch.cat(_labels(batch_data_samples, 'keypoint_weights'))
     if _holds_heatmaps(head, batch_data_samples):
@@ -42,19 +38,14 @@ def gather_targets(head: nn.Module, batch_data_samples: SampleList,
 
 def gather_instances(head: nn.Module, batch_data_samples: SampleList,
                      keypoints: int) -> Tuple[Tensor, Tensor]:
-    """Collect the targets of a bottom-up head.
+    """Collect heatmaps (B, K, H, W) and masks (B, 1, H, W), bottom-up.
 
-    Args:
-        head: The head, whose decoder makes heatmaps of keypoint labels.
-        batch_data_samples: B samples with heatmaps (K, H, W), or keypoint
-            labels (N, K, 2) and weights (N, K), and masks (1, h, w).
-        keypoints: The head's number of keypoints.
-
-    Returns:
-        Heatmaps in shape (B, K, H, W) and masks in shape (B, 1, H, W).
+    The samples have masks (1, h, w) and heatmaps (K, H, W), or keypoint labels
+    (N, K, 2) and weights (N, K) of which the head's decoder makes heatmaps.
 
     Raises:
-        ValueError: If the samples do not fit the head or its decoder.
+        ValueError: If the samples do not fit the head, which predicts
+            ``keypoints``, or its decoder.
     """
     fields = [sample.gt_fields for sample in batch_data_samples]
     masks = torch.stack([field.heatmap_mask for field in fields])
@@ -94,11 +85,10 @@ def _holds_heatmaps(head: nn.Module, batch_data_samples: SampleList) -> bool:
     sample = batch_data_samples[0]
     if 'gt_fields' in sample and 'heatmaps' in sample.gt_fields:
         return True
-    if not hasattr(head.decoder, 'make_targets'):
-        got = 'none' if head.decoder is None else type(head.decoder).__name__
-        raise ValueError(
-            f'{type(head).__name__}: expected a decoder that makes heatmaps '
-            f'of the data\'s keypoints, got {got}; write decoder=dict('
-            '_delete_=True, **codec) in the head, with the codec of '
-            'GenerateTarget, or target=\'heatmaps\' in that codec')
+    got = 'none' if head.decoder is None else type(head.decoder).__name__
+    require(
+        head, hasattr(head.decoder, 'make_targets'), 'expected a decoder that '
+        f'makes heatmaps of the data\'s keypoints, got {got}; write decoder='
+        'dict(_delete_=True, **codec) in the head, with the codec of '
+        'GenerateTarget, or target=\'heatmaps\' in that codec')
     return False
