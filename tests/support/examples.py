@@ -58,6 +58,15 @@ def points(codec, seed, margin=0.):
     return generator.uniform(margin, last - margin, (POINTS, 2))
 
 
+def border_points(codec, seed):
+    """Keypoints in cells, in the four outermost cells of each corner."""
+    last = np.array(codec.heatmap_size) - 1
+    generator = np.random.default_rng(seed)
+    near = generator.uniform(0, np.minimum(4, last), (POINTS, 2))
+    far_side = generator.integers(0, 2, (POINTS, 2))
+    return np.where(far_side, last - near, near)
+
+
 def to_input(codec, cells):
     """Cells as keypoints of one person in shape (1, K, 2), in input px."""
     return (cells * codec.encode_scale).astype(np.float32)[None]

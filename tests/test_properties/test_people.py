@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from srpose_mm.codecs import SRAssociativeEmbedding
+from srpose_mm.codecs.utils.peaks import heatmap_argmax
 
 from ..support.examples import EXAMPLES, property_test, seeds
 from .test_sr_heatmap import SPECIAL
@@ -40,6 +41,27 @@ def test_people_stay_in_the_map(codec, seed, kind):
     last = np.array(codec.heatmap_size) - 1
     assert (cells >= -1e-3).all() and (cells <= last + 1e-3).all()
     assert scores.shape == points.shape[:2]
+
+
+@given(codecs(), seeds)
+@property_test(EXAMPLES // 2)
+def test_no_refinement_is_worse_than_none_on_a_perfect_map(codec, seed):
+    """Of one instance: with UDP and, by a quarter of a cell, without."""
+    last = np.array(codec.heatmap_size) - 1
+    keypoints = np.random.default_rng(seed).uniform(0, 1, (1, 20, 2)) * last
+    codec.target = 'heatmaps'
+    heatmaps = codec.encode((keypoints * codec.scale_factor).astype(
+        np.float32))['heatmaps']
+    heatmaps = torch.from_numpy(heatmaps)[None]
+    codec.decode_topk = 1
+    (points, ), _, _ = codec.batch_decode(
+        heatmaps, torch.zeros_like(heatmaps))
+    error = np.abs(points / codec.scale_factor - keypoints)
+    peaks, _ = heatmap_argmax(heatmaps)
+    unrefined = np.abs(peaks.numpy() - keypoints)
+    worse = 0 if codec.use_udp else 0.25
+    assert (error <= unrefined + worse + 1e-3).all()
+    assert error.max() <= 0.5 + 1e-3
 
 
 @given(
