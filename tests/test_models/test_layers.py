@@ -9,8 +9,11 @@ LAYOUTS = [torch.contiguous_format, torch.channels_last]
 
 @pytest.mark.parametrize('layout', LAYOUTS)
 @pytest.mark.parametrize('batch', [0, 1, 3])
-def test_sr_block_is_two_convolutions_and_a_pixel_shuffle(layout, batch):
-    block = SRBlock(12, 5, embed_channels=3, upscale_factor=4, kernel_size=5)
+@pytest.mark.parametrize('factor', [1, 4])
+def test_sr_block_is_two_convolutions_and_a_pixel_shuffle(
+        factor, batch, layout):
+    block = SRBlock(
+        12, 5, embed_channels=3, upscale_factor=factor, kernel_size=5)
     x = torch.randn(batch, 12, 8, 6).contiguous(memory_format=layout)
     heatmaps = block(x)
     encoder = block.keypoint_encoder[0]
@@ -21,8 +24,8 @@ def test_sr_block_is_two_convolutions_and_a_pixel_shuffle(layout, batch):
         block.predictor.bias,
         padding=2,
         groups=5)
-    torch.testing.assert_close(heatmaps, F.pixel_shuffle(squares, 4))
-    assert heatmaps.shape == (batch, 5, 32, 24)
+    torch.testing.assert_close(heatmaps, F.pixel_shuffle(squares, factor))
+    assert heatmaps.shape == (batch, 5, 8 * factor, 6 * factor)
     assert heatmaps.is_contiguous()
 
 

@@ -143,3 +143,17 @@ def test_wrong_size_names_the_factor():
 def test_wrong_channels():
     with pytest.raises(ValueError, match=r'\[32\] channels, got 1 with .48.'):
         build()((torch.randn(2, 48, 24, 16), ))
+
+
+@pytest.mark.parametrize('codec', [
+    'SRAssociativeEmbedding', 'AssociativeEmbedding'])
+def test_a_keypoint_order_of_another_number(codec):
+    decoder = dict(
+        type=codec, input_size=(64, 96), heatmap_size=(64, 96),
+        decode_keypoint_order=[2, 0, 1])
+    message = ('SRAssociativeEmbeddingHead: expected decode_keypoint_order of '
+               r'17 keypoints in the decoder, got \[2, 0, 1\]; set num_k')
+    with pytest.raises(ValueError, match=message):
+        build(decoder=decoder)
+    build(num_keypoints=3, decoder=decoder)
+    build(decoder=None)

@@ -122,6 +122,27 @@ def test_predict_with_flip_test(shift):
     assert preds[0].keypoint_scores.shape == (1, 17)
 
 
+@pytest.mark.parametrize('upscale_factor', [1, 4])
+def test_predict_with_flip_test_of_combined_maps(upscale_factor):
+    """MMPose views these maps as (B, K, 3, H, W): they are contiguous."""
+    size = (24 * upscale_factor, 32 * upscale_factor)
+    head = build(
+        out_channels=51, upscale_factor=upscale_factor, decoder=dict(
+            type='UDPHeatmap', input_size=size, heatmap_size=size,
+            heatmap_type='combined')).eval()
+    torch.nn.init.normal_(head.sr_block.predictor.weight)
+    samples = data_samples(dict(CODEC, input_size=size))
+    feats = [(torch.randn(2, 32, 32, 24), ) for _ in range(2)]
+    flip = dict(flip_mode='udp_combined', shift_heatmap=False)
+    _, fields = head.predict(
+        feats, samples, dict(flip, flip_test=True, output_heatmaps=True))
+    original, mirrored = (head(x).contiguous() for x in feats)
+    mirrored = flip_heatmaps(
+        mirrored, flip_indices=samples[0].metainfo['flip_indices'], **flip)
+    torch.testing.assert_close(
+        fields[0].heatmaps, ((original + mirrored) / 2)[0])
+
+
 def test_wrong_channels():
     with pytest.raises(ValueError, match=r'SRHead: expected 1 feature maps '
                        r'with \[32\] channels, got 1 with \[48\]; set in_cha'):
