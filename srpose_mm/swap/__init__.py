@@ -1,4 +1,3 @@
-from .options import SwapOptions
 from .stock_model import SwapRefused
 
-__all__ = ['SwapOptions', 'SwapRefused']
+__all__ = ['SwapRefused']

@@ -1,8 +1,10 @@
 """Codecs of swapped configs and what a user can choose about the head."""
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
-from mmpose.registry import KEYPOINT_CODECS, TRANSFORMS
+from mmpose.registry import KEYPOINT_CODECS, MODELS, TRANSFORMS
+from mmpose.structures import PoseDataSample
 
 from srpose_mm.apis import swap_head
 from srpose_mm.codecs import REFINEMENTS
@@ -43,6 +45,22 @@ def test_losses_of_heatmaps_stay():
         type='SeparableMSELoss', use_target_weight=True)
 
 
+def test_heatmaps_of_half_the_input_are_decoded_as_they_are():
+    """Resized to the input, they would be decoded twice as far away."""
+    cfg = swap_head(AE, heatmap_size=(256, 256))
+    assert cfg.model.head.upscale_factor == 2
+    codec = KEYPOINT_CODECS.build(dict(cfg.codec, target='heatmaps'))
+    head = MODELS.build(cfg.model.head)
+    keypoints = np.random.uniform(100, 400, (1, 17, 2)).astype('f4')
+    heatmaps = torch.from_numpy(codec.encode(keypoints)['heatmaps'])[None]
+    head.forward = lambda feats: (heatmaps, torch.zeros_like(heatmaps))
+    sample = PoseDataSample(metainfo=dict(
+        img_shape=(512, 512), input_size=(512, 512)))
+    preds = head.predict(
+        (None, ), [sample], dict(cfg.model.test_cfg, flip_test=False))
+    assert abs(preds[0].keypoints - keypoints).max() <= 1
+
+
 def test_associative_embedding():
     """The decoder's maps are resized ones; sigma is that of the targets."""
     cfg = swap_head(AE)
@@ -55,7 +73,7 @@ def test_associative_embedding():
     assert [step.type for step in cfg.train_pipeline][3:5] == [
         'GenerateTarget', 'BottomupGetValidMask'
     ]
-    with pytest.raises(ValueError, match='no unbiased and no refine for ass'):
+    with pytest.raises(ValueError, match='no refine for associative embedd'):
         swap_head(AE, refine='dark')
 
 
