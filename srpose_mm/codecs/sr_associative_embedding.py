@@ -272,7 +272,7 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
             search: See :meth:`_fill_missing`.
         """
         parts = points, values[..., None], cell_tags, point_tags
-        packed = torch.cat(parts, dim=-1).cpu().numpy()
+        packed = torch.cat(parts, dim=-1).detach().cpu().numpy()
         length = cell_tags.shape[-1]
         instances = []
         for candidates in packed:
@@ -318,5 +318,5 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
         searches = torch.tensor(
             np.array(searches, dtype=np.float32)).to(device)
         answers = search(*searches[:, :2].long().unbind(-1), searches[:, 2:])
-        for (row, k), answer in zip(places, answers.cpu().numpy()):
+        for (row, k), answer in zip(places, answers.detach().cpu().numpy()):
             row[k, :3] = answer

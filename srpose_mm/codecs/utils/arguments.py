@@ -88,10 +88,19 @@ def encoder_of_samples(codec: Any, crop: Optional[Sequence[int]],
     """Return what an encoder adds to a sample of a pipeline: its settings.
 
     The head compares the settings with those of its decoder. They are a tuple
-    of one dict for each instance, since MMPose's pipeline packs nothing else.
-    Outside a pipeline, where there is no crop, nothing is added.
+    of numbers for each instance: MMPose packs one entry for each instance, and
+    stacks those of several encoders. Outside a pipeline, where there is no
+    crop, nothing is added.
     """
     check_crop(codec, codec, crop)
     if crop is None:
         return {}
-    return dict(encoder=(codec_settings(codec), ) * instances)
+    record = (*codec.input_size, *codec.heatmap_size, codec.sigma,
+              getattr(codec, 'unbiased', False), codec.use_udp)
+    return dict(encoder=(record, ) * instances)
+
+
+def recorded_settings(record: Sequence[float]) -> dict:
+    """Return the settings of one entry of :func:`encoder_of_samples`."""
+    width, height, columns, rows, *others = record
+    return dict(zip(SETTINGS, ((width, height), (columns, rows), *others)))

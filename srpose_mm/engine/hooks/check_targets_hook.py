@@ -52,7 +52,7 @@ class CheckTargetsHook(Hook):
         for step in getattr(pipeline, 'transforms', ()):
             if (isinstance(step, GenerateTarget)
                     and getattr(step.encoder, 'target', '') == 'keypoints'
-                    and not hasattr(head, 'codecs_agree')):
+                    and not hasattr(head, 'factor_argument')):
                 raise ValueError(
                     'CheckTargetsHook: expected a head that makes heatmaps of '
                     f'keypoints, such as SRHead, got {type(head).__name__}; '

@@ -22,8 +22,6 @@ class SRHeadMixin:
 
     # The argument that sets the factor of the last block.
     factor_argument = 'upscale_factor'
-    # True once crop, encoder and decoder have been compared.
-    codecs_agree = False
 
     @property
     def last_block(self) -> SRBlock:

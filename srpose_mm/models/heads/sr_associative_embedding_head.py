@@ -55,8 +55,9 @@ class SRAssociativeEmbeddingHead(SRHeadMixin, AssociativeEmbeddingHead):
     Raises:
         ValueError: If the decoder's keypoint order is for another number of
             keypoints, if the features' channels are not ``in_channels``, if
-            the heatmaps do not have the targets' size, or if the samples do
-            not fit the head or its codec.
+            the heatmaps do not have the targets' size, if their cells do not
+            have the codec's size, or if the samples do not fit the head or
+            its codec.
 
     Source: "Lightweight Super-Resolution Head for Human Pose Estimation",
     section 4.3.
@@ -135,6 +136,7 @@ class SRAssociativeEmbeddingHead(SRHeadMixin, AssociativeEmbeddingHead):
         if not self._needs_heatmaps(test_cfg):
             maps = self.predict_windowed(feats, meta, test_cfg)
             if size is None or tuple(size) == maps.map_hw[::-1]:
+                utils.check_cell_size(self, maps.map_hw, meta)
                 return self.decode(maps)
         scales = feats if test_cfg.get('multiscale_test', False) else [feats]
         outputs = [self._forward_flip(scale, meta, test_cfg)
@@ -143,6 +145,7 @@ class SRAssociativeEmbeddingHead(SRHeadMixin, AssociativeEmbeddingHead):
             size=size, align_corners=test_cfg.get('align_corners', False))
         heatmaps = aggregate_heatmaps([h for h, _ in outputs], **resize)
         tags = aggregate_heatmaps([outputs[0][1]], **resize)
+        utils.check_cell_size(self, heatmaps.shape[-2:], meta)
         preds = self.decode((heatmaps, tags))
         if test_cfg.get('output_heatmaps', False):
             return preds, [

@@ -1,5 +1,6 @@
 from .accuracy import pose_pck_accuracy
 from .checks import (
+    check_cell_size,
     check_channels,
     check_crop,
     check_heatmap_size,
@@ -10,8 +11,8 @@ from .heatmap_sampler import HeatmapSampler, find_peaks, mean
 from .targets import Targets, gather_instances, gather_targets
 
 __all__ = [
-    'HeatmapSampler', 'Targets', 'check_channels', 'check_crop',
-    'check_heatmap_size', 'check_keypoints', 'check_level_channels',
-    'find_peaks', 'gather_instances', 'gather_targets', 'mean',
-    'pose_pck_accuracy'
+    'HeatmapSampler', 'Targets', 'check_cell_size', 'check_channels',
+    'check_crop', 'check_heatmap_size', 'check_keypoints',
+    'check_level_channels', 'find_peaks', 'gather_instances',
+    'gather_targets', 'mean', 'pose_pck_accuracy'
 ]

@@ -1,5 +1,5 @@
 """Checks of what a neck or head is given; messages name its class."""
-from typing import Any, Sequence, Tuple
+from typing import Any, Sequence, Set, Tuple
 
 from mmpose.utils.typing import SampleList
 from torch import Tensor, nn
@@ -70,31 +70,28 @@ def check_heatmap_size(head: nn.Module, got_hw: Sequence[int],
 
 def check_codecs(head: nn.Module, batch_data_samples: SampleList,
                  target_size: Tuple[int, int]) -> None:
-    """Compare crop, encoder and decoder at the first batch.
+    """Raise unless crop, encoder and decoder agree in all samples of a batch.
 
-    It sets ``head.codecs_agree``; later calls return at once. The error for
-    targets of another size than (W, H) names what to write.
+    Samples can come from several data sets, each with an encoder of its own.
+    The error for targets of another size than (W, H) names what to write.
     """
-    if head.codecs_agree or head.decoder is None:
+    if head.decoder is None:
         return
-    records = [
-        sample.gt_instance_labels.get('encoder')
-        for sample in batch_data_samples
-    ]
-    if all(record == () for record in records):
-        return  # without an instance the encoder is not known yet
-    encoder = next(filter(None, records), [{}])[0]
     decoder = arguments.codec_settings(head.decoder)
-    different = [
-        f'{key}={decoder[key]} instead of {encoder[key]}' for key in encoder
-        if encoder[key] != decoder.get(key, encoder[key])
-    ]
-    arguments.require(
-        head, not different, 'expected the decoder to be the codec of the '
-        f'pipeline\'s encoder, got {", ".join(different)}; write '
-        'decoder=dict(_delete_=True, **codec) with the codec of '
-        'GenerateTarget (without _delete_ a config is merged into the decoder '
-        'of its base), or give GenerateTarget the codec of the head')
+    for record in _encoders(batch_data_samples):
+        encoder = arguments.recorded_settings(record)
+        different = [
+            f'{key}={decoder[key]} instead of {value}'
+            for key, value in encoder.items()
+            if decoder.get(key, value) != value
+        ]
+        arguments.require(
+            head, not different, 'expected the decoder to be the codec of the '
+            f'pipeline\'s encoder, got {", ".join(different)}; write '
+            'decoder=dict(_delete_=True, **codec) with the codec of '
+            'GenerateTarget (without _delete_ a config is merged into the '
+            'decoder of its base), or give GenerateTarget the codec of the '
+            'head')
     expected = decoder.get('heatmap_size', target_size)
     arguments.require(
         head, target_size == expected, 'expected targets of the decoder\'s '
@@ -103,13 +100,47 @@ def check_codecs(head: nn.Module, batch_data_samples: SampleList,
         'the head, in GenerateTarget of the pipeline that '
         'train_dataloader uses')
     check_crop(head, batch_data_samples)
-    head.codecs_agree = True
+
+
+def _encoders(batch_data_samples: SampleList) -> Set[tuple]:
+    """Return the different settings of the encoders of a batch.
+
+    Samples of stock encoders, and those without an instance, have none.
+    """
+    records = set()
+    for sample in batch_data_samples:
+        records.update(sample.gt_instance_labels.get('encoder') or ())
+    return records
 
 
 def check_crop(head: nn.Module, batch_data_samples: SampleList) -> None:
     """Raise unless the pipeline crops to the decoder's input size."""
-    arguments.check_crop(head, head.decoder,
-                         batch_data_samples[0].get('input_size'))
+    for sample in batch_data_samples:
+        arguments.check_crop(head, head.decoder, sample.get('input_size'))
+
+
+def check_cell_size(head: nn.Module, map_hw: Sequence[int],
+                    metainfo: dict) -> None:
+    """Raise unless bottom-up heatmaps (H, W) have cells of the decoder's size.
+
+    The input of an image can have another size than the codec's, the cells of
+    its heatmaps cannot.
+    """
+    if head.decoder is None or 'input_size' not in metainfo:
+        return
+    input_hw = metainfo['input_size'][::-1]
+    expected = [
+        pixels / cells for pixels, cells in zip(
+            head.decoder.input_size[::-1], head.decoder.heatmap_size[::-1])
+    ]
+    got = [pixels / cells for pixels, cells in zip(input_hw, map_hw)]
+    # The heatmaps of an odd size can cover more than the input.
+    arguments.require(
+        head, all(abs(a / b - 1) < 0.1 for a, b in zip(got, expected)),
+        f'expected heatmap cells of {expected[1]:g} px, as the decoder\'s, '
+        f'got {got[1]:g} px from heatmaps of {_by(map_hw)} for an input of '
+        f'{_by(input_hw)}; set restore_heatmap_size=False in test_cfg, or '
+        'heatmap_size of the decoder to its input_size')
 
 
 def _by(size_hw: Sequence[int]) -> str:
