@@ -67,6 +67,7 @@ lint: $(READY)
 	$(RUN) codespell
 	$(RUN) lint-imports
 	$(RUN) python scripts/results_pages.py --check
+	$(RUN) python scripts/check_prose.py
 
 # Write the results pages of the configs from their metafiles.
 results: $(READY)

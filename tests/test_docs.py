@@ -1,19 +1,28 @@
 """The pages of the manual: links, commands and code."""
+import ast
 import importlib
 import importlib.util
 import re
 import shlex
+import subprocess
 import sys
 
+import cv2
+import nbformat
+import numpy as np
 import pytest
 import torch
 from mim.commands.test import cli as mim_test
 from mim.commands.train import cli as mim_train
+from mmengine.config import Config
 from mmpose.registry import DATASETS, MODELS, TRANSFORMS
+from nbclient import NotebookClient
 
+from srpose_mm.apis import export_model
 from srpose_mm.configs import MMPOSE_MIM
 
 from .conftest import CONFIGS, ROOT
+from .support import run_onnx
 from .test_manual import config_of
 
 DOCS = ROOT / 'docs'
@@ -24,6 +33,13 @@ if not (DOCS / 'install.md').is_file():
 LAB = ROOT / 'lab'
 PAGES = [ROOT / 'projects_readme.md', *sorted(DOCS.glob('*.md')),
          *sorted(LAB.glob('*.md')), *sorted(LAB.glob('*/README.md'))]
+STOCK_BACKBONES = {
+    'ResNet-18': 'td-hm_res50_8xb64-210e_coco-256x192.py',
+    'ResNet-50': 'td-hm_res50_8xb64-210e_coco-256x192.py',
+    'HRNet-W32': 'td-hm_hrnet-w32_8xb64-210e_coco-256x192.py',
+    'HRNet-W48': 'td-hm_hrnet-w48_8xb32-210e_coco-256x192.py',
+    'MobileNetV2': 'td-hm_mobilenetv2_8xb64-210e_coco-256x192.py',
+}
 CONFIG_NAMES = {path.name for path in CONFIGS.rglob('*.py')}
 STOCK_TOOLS = {path.stem: path
                for path in (MMPOSE_MIM / 'tools').rglob('*.py')}
@@ -194,6 +210,73 @@ def test_described_keypoints(tmp_path):
         lazy_init=True))
     assert dataset.metainfo['num_keypoints'] == 4
     assert dataset.metainfo['flip_indices'] == [0, 1, 3, 2]
+
+
+@pytest.mark.parametrize('text, faults', [
+    ('If a keypoint is missing, its weight is 0.', []),
+    ('`there` is code, [there](there.md) is not.', ["avoid 'there': name"]),
+    ('Nobody gives it.', ["avoid 'nobody': no", "avoid 'gives': returns"]),
+    (26 * 'word ' + 'end.', ['expected up to 25 words, got 27']),
+    (20 * 'word ' + 'end. `Code` ' + 20 * 'word ', []),
+    ('| a | b |\n|---|---|\n| whole | `whole` |', ["avoid 'whole': intact"]),
+    ('```\nthere\n```', []),
+])
+def test_prose_rules(text, faults):
+    script = load(ROOT / 'scripts' / 'check_prose.py')
+    found = [fault for _, prose in script.paragraphs(text)
+             for fault in script.check(prose)]
+    assert len(found) == len(faults)
+    for got, expected in zip(found, faults):
+        assert got.startswith(expected)
+
+
+def test_deploy_without_mmpose(tmp_path):
+    """The page's lines do what tests/support/run_onnx.py does."""
+    config, = (CONFIGS / 'demo').glob('*.py')
+    export_model(config, tmp_path / 'model.onnx')
+    photo = np.random.default_rng(0).integers(0, 255, (12, 9, 3), np.uint8)
+    photo = cv2.resize(photo, (90, 120))
+    cv2.imwrite(str(tmp_path / 'photo.jpg'), photo)
+    code, = [block for page, block in fenced('python')
+             if page == 'docs/deploy.md' and 'onnxruntime' in block]
+    assert 'mmpose' not in code and 'srpose_mm' not in code
+    process = subprocess.run([sys.executable, '-c', code], cwd=tmp_path,
+                             check=True, stdout=subprocess.PIPE, text=True)
+    keypoints = ast.literal_eval(process.stdout)
+    expected, _ = run_onnx.predict(
+        tmp_path / 'model.onnx', cv2.imread(str(tmp_path / 'photo.jpg')),
+        (0, 0, 90, 120))
+    assert list(keypoints)[:2] == ['nose', 'left_eye']
+    np.testing.assert_allclose(list(keypoints.values()), expected, atol=0.051)
+
+
+@pytest.mark.slow
+def test_notebook(tmp_path):
+    notebook = nbformat.read(DOCS / 'quickstart.ipynb', as_version=4)
+    NotebookClient(
+        notebook, timeout=600,
+        resources=dict(metadata=dict(path=str(tmp_path)))).execute()
+
+
+@pytest.mark.parametrize('row', re.findall(
+    r'^\| (?:ResNet|HRNet|Mobile).*$',
+    (DOCS / 'datasets.md').read_text('utf-8'), re.M))
+def test_channels_of_backbones(row, tmp_path):
+    """The table has the channels of the outputs, from coarse to fine."""
+    names, channels, setting = row.strip('| ').split(' | ')
+    stock = STOCK_BACKBONES[names.split(',')[0]]
+    (tmp_path / 'config.py').write_text(
+        f"_base_ = ['mmpose::body_2d_keypoint/topdown_heatmap/coco/{stock}']\n"
+        f'model = dict(backbone=dict(init_cfg=None, {setting.strip("`")}))\n')
+    cfg = Config.fromfile(tmp_path / 'config.py').model.backbone
+    if names.startswith('ResNet'):
+        cfg.depth = int(re.search(r'\d+', names).group())
+    backbone = MODELS.build(cfg)
+    backbone.eval()
+    with torch.no_grad():
+        feats = backbone(torch.zeros(1, 3, 64, 64))
+    assert str(tuple(len(x[0]) for x in feats[::-1])) == channels.strip('`')
+    assert [64 // x.size(-1) for x in feats] == [4, 8, 16, 32]
 
 
 def test_citation_names_this_version():

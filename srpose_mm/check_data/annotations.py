@@ -13,6 +13,7 @@ from .keypoints import (
     are_corners,
     check_keypoint_names,
     instance_faults,
+    is_labelled,
     keypoint_names,
 )
 from .report import KEPT, SKIPPED, STOPS, WEIGHTLESS, WRONG, DatasetReport
@@ -35,135 +36,129 @@ def check_coco_file(source: DataSource, report: DatasetReport) -> Content:
         The images that the data set loads (with detections, all listed
         images), and which keypoints have labels.
     """
-    path = source.dataset.ann_file
-    content = read_json(path, dict)
-    entries, annotations, categories = parts = [
-        content.get(key, []) for key in ('images', 'annotations', 'categories')
-    ]
-    if not all(map(is_list_of_dicts, parts)) or any(
-            category.get('id', []).__hash__ is None
-            for category in categories):
-        raise UnreadableFileError(
-            'expected images, annotations and categories to be lists of '
-            'dicts, and an id in each category', path)
+    file = _CocoFile(source, report)
     if not (source.converter or source.own_parser):
-        check_keypoint_names(source, categories, report)
+        check_keypoint_names(source, file.categories, report)
     if source.coco_metrics():
-        _check_categories(source, annotations, categories, report)
-    images, records = _read_images(source, entries, report)
-    instances = _Instances(source, categories, report)
-    for key, group in _group(annotations, images, records, report).items():
-        instances.check_image(group, records[key], images[key])
-    instances.check_boxes()
-    used = instances.used
+        file.check_categories()
+    file.read_images()
+    for key, group in file.group_annotations().items():
+        file.check_image(group, key)
+    file.check_boxes()
+    used = file.used
     if source.dataset.bbox_file or (source.bottom_up
                                     and source.dataset.test_mode):
-        used = images
+        used = file.images
     if not used:
         report.add('no_instances', STOPS, 'no instance can be used')
-    return {key: image for key, image in images.items()
-            if key in used}, instances.labelled
+    return {key: image for key, image in file.images.items()
+            if key in used}, file.labelled
 
 
-def _check_categories(source: DataSource, annotations: List[dict],
-                      categories: List[dict], report: DatasetReport) -> None:
-    """Compare the categories of instances with those that are scored."""
-    listed = [repr(category.get('id')) for category in categories]
-    predicted = ['1'] if source.bottom_up or source.dataset.bbox_file else None
-    for category, number in Counter(
-            repr(entry.get('category_id')) for entry in annotations).items():
-        for scored, reason in ((listed, 'categories does not list it'),
-                               (predicted, 'predictions have category 1')):
-            if scored is not None and category not in scored:
-                report.add('category', WRONG, f'{number} instances have '
-                           f'category {category}; {reason}')
-                break
+class _CocoFile:
+    """Checks the parts of an annotation file one after the other."""
 
-
-def _read_images(
-    source: DataSource, entries: List[dict], report: DatasetReport
-) -> Tuple[Dict[int, ImageFile], Dict[int, dict]]:
-    """Return usable images, and the entries of all images, by id."""
-    images, records = {}, {}
-    crowd = source.coco_metrics(iou_type='keypoints_crowd')
-    for position, entry in enumerate(entries):
-        key, name, width, height = map(
-            entry.get, ('id', 'file_name', 'width', 'height'))
-        label = f'{entry.get("id", f"at {position}")} {name}'
-        if not (type(key) is int and isinstance(name, str)
-                and is_number(width) and is_number(height)):
-            report.add(
-                'image_record', STOPS, 'expected an integer id, a file_name, '
-                'and width and height in px, got '
-                f'{key!r}, {name!r}, {width!r}, {height!r}', label)
-            if key.__hash__ is not None:
-                records[key] = entry
-            continue
-        if key in images:
-            report.add('duplicate_id', WRONG,
-                       f'also the id of {records[key]["file_name"]}', label)
-        file = str(Path(source.dataset.data_prefix['img']) / name)
-        images[key] = ImageFile(file, label, (width, height))
-        records[key] = dict(entry, img_id=key, img_path=file)
-        if not (0 < width < math.inf and 0 < height < math.inf):
-            report.add('image_record', KEPT if source.bottom_up else SKIPPED,
-                       f'the size is {width}x{height} px', label)
-        if crowd and not is_number(entry.get('crowdIndex')):
-            report.add('evaluated_value', STOPS,
-                       f'crowdIndex {entry.get("crowdIndex")!r}', label)
-    return images, records
-
-
-def _group(annotations: List[dict], images: Dict[int, ImageFile],
-           records: Dict[int, dict],
-           report: DatasetReport) -> Dict[int, List[Tuple[Any, dict]]]:
-    """Return labels and annotations by id of their image."""
-    groups = defaultdict(list)
-    numbers = Counter(repr(entry.get('id')) for entry in annotations)
-    for position, annotation in enumerate(annotations):
-        label = annotation.get('id', f'at {position}')
-        ids = [annotation.get(name)
-               for name in ('id', 'image_id', 'category_id')]
-        key = ids[1]
-        if any(value is None or value.__hash__ is None for value in ids):
-            report.add('annotation_record', STOPS, 'expected id, image_id and '
-                       f'category_id, got {ids}', annotation=label,
-                       image=str(key))
-        elif key in images:
-            groups[key].append((label, annotation))
-        elif key not in records:
-            report.add('unknown_image', SKIPPED, f'no image has the id '
-                       f'{key!r}', annotation=label)
-        number = numbers.pop(repr(ids[0]), 1)
-        if number > 1 and ids[0] is not None:
-            report.add('duplicate_id', WRONG, f'{number} annotations have it',
-                       annotation=label)
-    return groups
-
-
-class _Instances:
-    """Checks annotations with the parser of their data set."""
-
-    def __init__(self, source: DataSource, categories: List[dict],
-                 report: DatasetReport):
-        # Things have no keypoints, which is no fault.
-        self.things = [category.get('id') for category in categories
-                       if 'keypoints' not in category]
+    def __init__(self, source: DataSource, report: DatasetReport):
         self.source, self.dataset, self.report = source, source.dataset, report
-        self.names = keypoint_names(source.dataset.metainfo)
+        content = read_json(self.dataset.ann_file, dict)
+        self.entries, self.annotations, self.categories = parts = [
+            content.get(key, [])
+            for key in ('images', 'annotations', 'categories')
+        ]
+        if not all(map(is_list_of_dicts, parts)) or any(
+                category.get('id', []).__hash__ is None
+                for category in self.categories):
+            raise UnreadableFileError(
+                'expected images, annotations and categories to be lists of '
+                'dicts, and an id in each category', self.dataset.ann_file)
+        # Usable images, and the entries of all images, by id.
+        self.images, self.records = {}, {}
+        self.names = keypoint_names(self.dataset.metainfo)
         self.labelled = np.zeros(len(self.names), dtype=bool)
         self.used, self.boxes = set(), []
+        # MMPose skips degenerate boxes only if the crop depends on them.
+        self.unusable = KEPT if source.bottom_up else SKIPPED
         mask = source.bottom_up and source.step('Mask')
         self.mask = mask and TRANSFORMS.build(mask)
 
-    def check_image(self, group: List[Tuple[Any, dict]], record: dict,
-                    image: ImageFile) -> None:
+    def check_categories(self) -> None:
+        """Compare the categories of instances with those that are scored."""
+        listed = [repr(category.get('id')) for category in self.categories]
+        by_model = self.source.bottom_up or self.dataset.bbox_file
+        for category, number in Counter(
+                repr(annotation.get('category_id'))
+                for annotation in self.annotations).items():
+            if category not in listed:
+                reason = 'categories does not list it'
+            elif by_model and category != '1':
+                reason = 'predictions have category 1'
+            else:
+                continue
+            self.report.add('category', WRONG, f'{number} instances have '
+                            f'category {category}; {reason}')
+
+    def read_images(self) -> None:
+        """Check the entries of images."""
+        crowd = self.source.coco_metrics(iou_type='keypoints_crowd')
+        for position, entry in enumerate(self.entries):
+            key, name, width, height = map(
+                entry.get, ('id', 'file_name', 'width', 'height'))
+            label = f'{entry.get("id", f"at {position}")} {name}'
+            if not (type(key) is int and isinstance(name, str)
+                    and is_number(width) and is_number(height)):
+                self.report.add(
+                    'image_record', STOPS, 'expected an integer id, a '
+                    'file_name, and width and height in px, got '
+                    f'{key!r}, {name!r}, {width!r}, {height!r}', label)
+                if key.__hash__ is not None:
+                    self.records[key] = entry
+                continue
+            if key in self.images:
+                self.report.add(
+                    'duplicate_id', WRONG,
+                    f'also the id of {self.records[key]["file_name"]}', label)
+            file = str(Path(self.dataset.data_prefix['img']) / name)
+            self.images[key] = ImageFile(file, label, (width, height))
+            self.records[key] = dict(entry, img_id=key, img_path=file)
+            if not (0 < width < math.inf and 0 < height < math.inf):
+                self.report.add('image_record', self.unusable,
+                                f'the size is {width}x{height} px', label)
+            if crowd and not is_number(entry.get('crowdIndex')):
+                self.report.add('evaluated_value', STOPS,
+                                f'crowdIndex {entry.get("crowdIndex")!r}',
+                                label)
+
+    def group_annotations(self) -> Dict[int, List[Tuple[Any, dict]]]:
+        """Return labels and annotations by id of their image."""
+        groups = defaultdict(list)
+        numbers = Counter(repr(entry.get('id')) for entry in self.annotations)
+        for position, annotation in enumerate(self.annotations):
+            label = annotation.get('id', f'at {position}')
+            ids = [annotation.get(name)
+                   for name in ('id', 'image_id', 'category_id')]
+            key = ids[1]
+            if any(value is None or value.__hash__ is None for value in ids):
+                self.report.add(
+                    'annotation_record', STOPS, 'expected id, image_id and '
+                    f'category_id, got {ids}', str(key), label)
+            elif key in self.images:
+                groups[key].append((label, annotation))
+            elif key not in self.records:
+                self.report.add('unknown_image', SKIPPED, 'no image has the '
+                                f'id {key!r}', annotation=label)
+            number = numbers.pop(repr(ids[0]), 1)
+            if number > 1 and ids[0] is not None:
+                self.report.add('duplicate_id', WRONG, f'{number} annotations '
+                                'have it', annotation=label)
+        return groups
+
+    def check_image(self, group: List[Tuple[Any, dict]], key: int) -> None:
         """Check the annotations of an image, which have labels."""
-        infos, effects = [], []
+        image, infos, effects = self.images[key], [], []
         for label, annotation in group:
             self.report.count('annotations')
             annotation.setdefault('iscrowd', False)  # as pycocotools does
-            for fault in self._faults(annotation, record, image, infos):
+            for fault in self._faults(annotation, key, infos):
                 self.report.add(*fault, image.label, label)
                 effects.append(fault[1])
         if not self.source.bottom_up or not infos or STOPS in effects:
@@ -188,7 +183,7 @@ class _Instances:
                 'box_corners', KEPT if self.source.bottom_up else WRONG,
                 f'{len(self.boxes)} boxes, the first is {self.boxes[0][0]}')
 
-    def _faults(self, annotation: dict, record: dict, image: ImageFile,
+    def _faults(self, annotation: dict, key: int,
                 infos: List[dict]) -> Iterator[Fault]:
         """Yield faults of an annotation, which is parsed into ``infos``."""
         if self.source.coco_metrics():
@@ -196,8 +191,8 @@ class _Instances:
         if self.dataset.bbox_file:
             return
         try:
-            info = self.dataset.parse_data_info(
-                dict(raw_ann_info=annotation, raw_img_info=record))
+            info = self.dataset.parse_data_info(dict(
+                raw_ann_info=annotation, raw_img_info=self.records[key]))
             valid = bool(info) and self.dataset._is_valid_instance(info)
         # Each class parses in its own way.
         except Exception as err:
@@ -205,24 +200,27 @@ class _Instances:
             return
         if not info:
             self.report.count('left out')
-            if not self.source.own_parser and (
-                    annotation['category_id'] not in self.things):
+            # Things have no keypoints, which is no fault.
+            things = [category.get('id') for category in self.categories
+                      if 'keypoints' not in category]
+            if not (self.source.own_parser
+                    or annotation['category_id'] in things):
                 yield 'annotation_record', SKIPPED, 'no bbox or no keypoints'
             return
         infos.append(info)
         self.report.count('used', int(valid))
-        if valid or self.source.bottom_up:
-            self.used.add(record['id'])
+        is_used = valid or self.source.bottom_up
+        if is_used:
+            self.used.add(key)
         if annotation['iscrowd'] not in (0, 1):
-            yield ('iscrowd', KEPT if self.source.bottom_up else SKIPPED,
+            yield ('iscrowd', self.unusable,
                    f'iscrowd {annotation["iscrowd"]!r}')
         elif not annotation['iscrowd']:
             for kind, effect, message in self._instance_faults(
-                    annotation, info, image.size):
+                    annotation, info, self.images[key].size):
                 # MMPose leaves the instance out, whatever else is wrong.
-                left_out = not (valid or self.source.bottom_up)
-                yield (kind, SKIPPED if left_out and effect != STOPS
-                       else effect, message)
+                yield (kind, effect if is_used or effect == STOPS else SKIPPED,
+                       message)
 
     def _evaluated_faults(self, annotation: dict) -> Iterator[Fault]:
         """Yield values that the metric reads from the file and cannot use."""
@@ -261,7 +259,7 @@ class _Instances:
             yield ('keypoint_count', STOPS,
                    f'{len(points)} keypoints, expected {needed}')
             return
-        labelled = np.nan_to_num(flags) >= 0.5
+        labelled = is_labelled(flags)
         if not self.source.converter:
             self.labelled |= labelled
         given, number = info.get('num_keypoints'), int(labelled.sum())
@@ -302,7 +300,7 @@ def check_mpii_file(source: DataSource, report: DatasetReport) -> Content:
             report.add('keypoint_count', STOPS, f'{len(points)} keypoints, '
                        f'expected {len(names)}', **where)
             continue
-        labelled |= np.nan_to_num(flags) >= 0.5
+        labelled |= is_labelled(flags)
         half = 100 * scale
         for kind, effect, message in instance_faults(
                 points, flags, names, [x - half, y - half, 2 * half, 2 * half],

@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterator, Optional
 
 import numpy as np
 from mmengine.logging import MMLogger
+from mmengine.structures import InstanceData
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS, METRICS, TRANSFORMS
 
@@ -140,19 +141,15 @@ def _perfect_samples(source: DataSource, dataset: BaseCocoStyleDataset,
             kept &= ~np.array(info['iscrowd'], dtype=bool)
         if hides_category:
             info.pop('category_id', None)
-        sample = {key: info[key] for key in pack.meta_keys if key in info}
-        yield dict(
-            sample,
-            ori_shape=(1, 1),
-            gt_instances={
-                packed: info[key] for key, packed in
-                pack.instance_mapping_table.items() if key in info
-            },
-            pred_instances=dict(
-                keypoints=points[kept] - offset,
-                keypoint_scores=np.ones(points[kept].shape[:2]),
-                bboxes=info['bbox'][kept],
-                bbox_scores=np.ones(kept.sum())))
+        pixel = np.zeros((1, 1, 3), np.uint8)
+        sample = pack.transform(
+            dict(info, img=pixel, ori_shape=(1, 1)))['data_samples']
+        sample.pred_instances = InstanceData(
+            keypoints=points[kept] - offset,
+            keypoint_scores=np.ones(points[kept].shape[:2]),
+            bboxes=info['bbox'][kept],
+            bbox_scores=np.ones(kept.sum()))
+        yield sample.to_dict()
 
 
 @contextmanager

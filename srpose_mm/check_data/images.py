@@ -13,22 +13,16 @@ from mmpose.registry import TRANSFORMS
 from PIL import Image
 
 from ..console import progress
+from ..datasets.images import image_damage
 from .report import STOPS, WRONG, DatasetReport
 from .sources import DataSource
 
 
 class ImageFile(NamedTuple):
-    """An image that a data set loads.
-
-    Attributes:
-        path: Its file.
-        label: Its id and name.
-        size: Recorded (w, h) in px, or ``None`` if it is not recorded.
-    """
-
+    """An image that a data set loads."""
     path: str
-    label: str
-    size: Optional[Tuple[int, int]]
+    label: str  # id and name
+    size: Optional[Tuple[int, int]]  # (w, h) in px; None if not recorded
 
 
 def check_images(source: DataSource, images: List[ImageFile], opened: bool,
@@ -71,7 +65,7 @@ def _find_fault(image: ImageFile,
         return 'no_image', STOPS, 'no such file'
     size = image.size
     if load:
-        damage = _find_damage(image.path)
+        damage = image_damage(image.path)
         try:
             size = load.transform(dict(img_path=image.path))['img_shape'][::-1]
         # Image readers fail in many ways.
@@ -86,22 +80,4 @@ def _find_fault(image: ImageFile,
         return 'image_size', WRONG, (
             f'{size[0]}x{size[1]} px, recorded are '
             f'{image.size[0]}x{image.size[1]} px{turned}')
-    return None
-
-
-def _find_damage(path: str) -> Optional[str]:
-    """Return the reason why Pillow cannot decode an image of a known format.
-
-    Some versions of OpenCV decode a truncated image without an error.
-    """
-    try:
-        with Image.open(path) as image:
-            image.load()
-    except Image.UnidentifiedImageError:
-        return None if os.path.getsize(path) else 'the file is empty'
-    except (OSError, SyntaxError) as err:
-        return str(err)
-    # Limits of Pillow, such as a megabyte of text in a PNG, are no damage.
-    except Exception:
-        return None
     return None

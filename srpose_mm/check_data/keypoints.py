@@ -19,8 +19,7 @@ def check_metainfo(source: DataSource, labelled: np.ndarray,
                    report: DatasetReport) -> None:
     """Check the swaps, sigmas and joint weights of the metainfo.
 
-    A swap has no effect on keypoints without any label, which ``labelled``,
-    bool in shape (K, ), tells.
+    A swap has no effect on keypoints that are not ``labelled`` (K, ), bool.
     """
     meta, faults = source.metainfo, []
     names, flip = keypoint_names(meta), meta['flip_indices']
@@ -43,14 +42,15 @@ def check_metainfo(source: DataSource, labelled: np.ndarray,
                    + shorten(faults))
     weighted = (source.step('GenerateTarget') or {}).get(
         'use_dataset_keypoint_weights')
+    per_keypoint = [('joint_weights', meta['dataset_keypoint_weights'],
+                     weighted)]
     # MMPose leaves sigmas empty where OKS is not used.
-    for key, values, used, may_lack in (
-        ('sigmas', meta['sigmas'], source.coco_metrics(), True),
-        ('joint_weights', meta['dataset_keypoint_weights'], weighted, False)):
-        lacking = len(values) == 0 and may_lack and not used
-        if len(values) != len(names) and not lacking:
-            report.add('metainfo', STOPS if used else KEPT, f'{len(values)} '
-                       f'{key} for {len(names)} keypoints')
+    if len(meta['sigmas']) or source.coco_metrics():
+        per_keypoint.append(('sigmas', meta['sigmas'], source.coco_metrics()))
+    for key, values, is_used in per_keypoint:
+        if len(values) != len(names):
+            report.add('metainfo', STOPS if is_used else KEPT,
+                       f'{len(values)} {key} for {len(names)} keypoints')
 
 
 def check_keypoint_names(source: DataSource, categories: Sequence[dict],
@@ -97,7 +97,7 @@ def instance_faults(points: np.ndarray, flags: np.ndarray,
             also has no visibility 2.
         bottom_up: True if the crop does not depend on the box.
     """
-    mpii, labelled = size is None, np.nan_to_num(flags) >= 0.5
+    mpii, labelled = size is None, is_labelled(flags)
     finite = np.isfinite(points).all(axis=-1)
     bounds = np.inf if mpii else np.add(size, MARGIN)
     outside = ((points < -MARGIN) | (points > bounds)).any(axis=-1)
@@ -131,6 +131,11 @@ def instance_faults(points: np.ndarray, flags: np.ndarray,
         effect = WRONG if used <= set(normalized) else (
             KEPT if bottom_up else WEIGHTLESS)
         yield 'normalized', effect, f'{" and ".join(normalized)}; {message}'
+
+
+def is_labelled(flags: np.ndarray) -> np.ndarray:
+    """Return True for each visibility with which MMPose trains a keypoint."""
+    return np.nan_to_num(flags) >= 0.5
 
 
 def is_normalized(values: np.ndarray) -> bool:

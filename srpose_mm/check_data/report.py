@@ -46,32 +46,20 @@ FAULT_KINDS = dict(
 
 
 class Fault(NamedTuple):
-    """A fault of a data set.
-
-    Attributes:
-        kind: Key of :data:`FAULT_KINDS`.
-        effect: Key of :data:`EFFECTS`.
-        message: The values at fault.
-        file: File that has the fault.
-        image: Id and name of the image.
-        annotation: Id of the annotation, or its position in the file.
-    """
-
-    kind: str
-    effect: str
-    message: str
+    """A fault of a data set."""
+    kind: str  # key of FAULT_KINDS
+    effect: str  # key of EFFECTS
+    message: str  # the values at fault
     file: str
-    image: Optional[str] = None
-    annotation: Optional[str] = None
+    image: Optional[str] = None  # id and name
+    annotation: Optional[str] = None  # id, or position in the file
 
     def __str__(self) -> str:
         """Return the places of the fault and its message."""
-        parts = [self.file]
-        if self.image is not None:
-            parts.append(f'image {self.image}')
-        if self.annotation is not None:
-            parts.append(f'annotation {self.annotation}')
-        return f'{", ".join(parts)}: {self.message}'
+        places = [f', {name} {getattr(self, name)}'
+                  for name in ('image', 'annotation')
+                  if getattr(self, name) is not None]
+        return f'{self.file}{"".join(places)}: {self.message}'
 
 
 class DatasetReport:
@@ -96,9 +84,11 @@ class DatasetReport:
             annotation: Any = None,
             file: Any = None) -> None:
         """Add a fault, by default of the annotation file."""
+        if annotation is not None:
+            annotation = str(annotation)
         self.faults.append(
             Fault(kind, effect, message, str(file or self.files[0]), image,
-                  None if annotation is None else str(annotation)))
+                  annotation))
 
     def count(self, item: str, number: int = 1) -> None:
         """Count items that are no fault."""

@@ -50,7 +50,7 @@ class DataSource:
         return [
             metric for metric in self.metrics
             if type_name(metric) in ('CocoMetric', 'CocoWholeBodyMetric')
-            and options.items() <= dict(dict(use_area=True), **metric).items()
+            and options.items() <= {'use_area': True, **metric}.items()
         ]
 
 
@@ -86,18 +86,19 @@ def read_json(path: str, kind: type = list) -> Any:
             and the path.
     """
     try:
-        content = json.loads(Path(path).read_text('utf-8'))
+        text = Path(path).read_text('utf-8')
+        content = json.loads(text)
     except OSError as err:
         raise UnreadableFileError(err.strerror, path) from err
     except (ValueError, RecursionError) as err:
-        empty = not Path(path).stat().st_size
-        raise UnreadableFileError('the file is empty' if empty else
-                                  f'invalid JSON, {err}', path) from err
-    if not (isinstance(content, dict) if kind is dict else
-            is_list_of_dicts(content)):
+        reason = f'invalid JSON, {err}' if Path(
+            path).stat().st_size else 'the file is empty'
+        raise UnreadableFileError(reason, path) from err
+    if kind is dict and not isinstance(content, dict):
         raise UnreadableFileError(
-            'expected a dict with images, annotations and categories'
-            if kind is dict else 'expected a list of dicts', path)
+            'expected a dict with images, annotations and categories', path)
+    if kind is list and not is_list_of_dicts(content):
+        raise UnreadableFileError('expected a list of dicts', path)
     return content
 
 

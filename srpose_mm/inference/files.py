@@ -3,7 +3,6 @@ import mimetypes
 import os
 import warnings
 from contextlib import contextmanager
-from io import BytesIO
 from itertools import count
 from pathlib import Path
 from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple, Union
@@ -11,9 +10,10 @@ from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple, Union
 import cv2
 import mmcv
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from ..checkpoints.files import atomic_write
+from ..datasets.images import image_damage
 
 PathLike = Union[str, Path]
 
@@ -36,7 +36,7 @@ class Source(NamedTuple):
 
 def find_sources(inputs: List[PathLike],
                  out_dir: Optional[PathLike]) -> List[Source]:
-    """Find the images and videos of files and folders and name their results.
+    """Find images and videos, in folders at any depth, and name their results.
 
     Links to folders are not followed, and ``out_dir`` is not searched.
 
@@ -57,8 +57,10 @@ def find_sources(inputs: List[PathLike],
                          'of them, got none')
     sources = list(_name_results(files))
     paths = {os.path.realpath(source.path) for source in sources}
-    for name in [name for source in sources for name in source[2:]]:
-        if out_dir and os.path.realpath(Path(out_dir, name)) in paths:
+    results = [name for source in sources
+               for name in (source.picture, source.predictions)]
+    for name in results if out_dir else ():
+        if os.path.realpath(Path(out_dir, name)) in paths:
             raise ValueError(
                 'expected out_dir to be apart from the inputs, got '
                 f'{str(out_dir)!r}, where {str(name)!r} is one of them and '
@@ -78,19 +80,11 @@ def read_image(path: PathLike,
         SkippedFile: If the file is no image or is truncated.
     """
     contents = check_file(Path(path)).read_bytes()
-    try:
-        # OpenCV reads truncated images without an error, Pillow does not.
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-            with Image.open(BytesIO(contents)) as image:
-                image.load()
-    except UnidentifiedImageError:
-        pass
-    except (OSError, SyntaxError) as err:
-        raise SkippedFile(f'it is damaged: {err}') from err
-    # If Pillow refuses an image, e.g. of 179 megapixels, OpenCV decides.
-    except Exception:
-        pass
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+        damage = image_damage(path)
+    if damage:
+        raise SkippedFile(f'it is damaged: {damage}')
     pixels = mmcv.imfrombytes(contents, color_type, backend=imdecode_backend)
     if pixels is None:
         raise SkippedFile(UNREADABLE)
@@ -205,13 +199,11 @@ def _search(folder: Path, out_dir: Optional[PathLike]) -> List[str]:
     def stop(err: OSError) -> None:
         raise err
 
-    names = []
     skipped = out_dir and os.path.realpath(out_dir)
+    names = []
     for root, folders, files in os.walk(folder, onerror=stop):
-        folders[:] = [
-            name for name in folders
-            if os.path.realpath(Path(root, name)) != skipped
-        ]
+        folders[:] = [name for name in folders
+                      if os.path.realpath(Path(root, name)) != skipped]
         for path in (Path(root, name) for name in files):
             # The ending says that a corrupt file is one of them.
             ending = mimetypes.guess_type(path.name)[0] or ''

@@ -39,7 +39,7 @@ def visualize(config: ConfigLike,
     Args:
         config: As for :func:`predict`.
         checkpoint: As for :func:`predict`.
-        out_dir: Folder of the pictures.
+        out_dir: Folder of the pictures, whose files are returned.
         num_images: Number of images of the data set.
         score_thr: Lowest score of a box of the data set.
         device: As for :func:`predict`.
@@ -48,9 +48,6 @@ def visualize(config: ConfigLike,
             top-down model each is one instance.
         kpt_thr: Lowest score of a keypoint of a skeleton.
         cfg_options: As for :func:`predict`.
-
-    Returns:
-        The files written.
 
     Raises:
         FileNotFoundError: If a config or checkpoint does not exist.
@@ -77,15 +74,11 @@ def visualize(config: ConfigLike,
             image = read_image(path, **inferencer.load_options)
         except SkippedFile as err:
             raise ValueError(f'{path}: expected an image; {err}') from err
-        figure = draw_heatmaps(model, path, boxes[path] and boxes[path][0],
-                               keypoints)
+        found = boxes[path]
+        figure = draw_heatmaps(model, path, found and found[0], keypoints)
         [result] = inferencer(
-            image,
-            bboxes=boxes[path] and [boxes[path]],
-            kpt_thr=kpt_thr,
-            radius=2,
-            return_vis=True,
-            return_datasamples=True)
+            image, bboxes=found and [found], kpt_thr=kpt_thr, radius=2,
+            return_vis=True, return_datasamples=True)
         stem = f'{out_dir}/{number:03d}_{Path(path).stem}'
         files += [Path(f'{stem}_skeletons.jpg'), Path(f'{stem}_heatmaps.png')]
         mmcv.imwrite(mmcv.rgb2bgr(result['visualization'][0]), str(files[-2]))
@@ -116,31 +109,6 @@ def draw_heatmaps(model: nn.Module,
     names = keypoint_names(model)
     rows = [None] if keypoints is None else select_keypoints(keypoints, names)
     image, maps, instances = _predict_maps(model, path, box)
-    # In inches; many rows share a page.
-    height = 3.2 if len(rows) == 1 else 2
-    width = height * image.shape[1] / image.shape[0]
-    size = width * (len(maps) + 2), height * len(rows) + 0.4
-    figure = Figure(size, layout='tight')
-    axes = figure.subplots(len(rows), len(maps) + 2, squeeze=False)
-    for row, keypoint in zip(axes, rows):
-        row[0].imshow(image)
-        for ax, (name, values) in zip(row[1:], maps.items()):
-            if name == 'tags':
-                shown = values[(keypoint or 0) % len(values)]
-            elif keypoint is None:
-                shown = values.amax(dim=0)
-            else:
-                shown = values[keypoint]
-            ax.imshow(shown, 'viridis' if name == 'tags' else 'magma',
-                      interpolation='nearest')
-        row[-1].imshow(image)
-        _draw_keypoints(row, instances, keypoint)
-        if keypoint is not None:
-            label = names[keypoint]
-            if len(instances) == 1:
-                label += f'\n{instances.keypoint_scores[0, keypoint]:.2f}'
-            row[0].text(-0.06, 0.5, label, transform=row[0].transAxes,
-                        rotation=90, ha='right', va='center', fontsize=9)
     titles = [f'input {image.shape[1]}x{image.shape[0]}']
     for name, values in maps.items():
         if name == 'tags' and keypoints is None and len(values) > 1:
@@ -148,8 +116,23 @@ def draw_heatmaps(model: nn.Module,
         titles.append(f'{name} {values.shape[2]}x{values.shape[1]}')
     titles.append('keypoints' if len(instances) == 1 else
                   f'{len(instances)} instances')
+    # In inches; many rows share a page.
+    height = 3.2 if len(rows) == 1 else 2
+    width = height * image.shape[1] / image.shape[0]
+    size = width * len(titles), height * len(rows) + 0.4
+    figure = Figure(size, layout='tight')
+    axes = figure.subplots(len(rows), len(titles), squeeze=False)
     for ax, title in zip(axes[0], titles):
         ax.set_title(title, fontsize=None if len(rows) == 1 else 8)
+    for row, keypoint in zip(axes, rows):
+        _draw_maps(row, image, maps, keypoint)
+        _draw_keypoints(row, instances, keypoint)
+        if keypoint is not None:
+            label = names[keypoint]
+            if len(instances) == 1:
+                label += f'\n{instances.keypoint_scores[0, keypoint]:.2f}'
+            row[0].text(-0.06, 0.5, label, transform=row[0].transAxes,
+                        rotation=90, ha='right', va='center', fontsize=9)
     return figure
 
 
@@ -217,6 +200,20 @@ def _predict_maps(
     image = image.permute(1, 2, 0).numpy()
     low, high = image.min(), image.max()
     return (image - low) / max(high - low, 1e-6), maps, instances
+
+
+def _draw_maps(row: Sequence[Axes], image: np.ndarray, maps: Dict[str, Tensor],
+               keypoint: Optional[int]) -> None:
+    """Draw the maps of a keypoint, or of all, between two crops."""
+    for ax, (name, values) in zip(row[1:], maps.items()):
+        if name == 'tags':
+            ax.imshow(values[(keypoint or 0) % len(values)], 'viridis',
+                      interpolation='nearest')
+        else:
+            shown = values.amax(0) if keypoint is None else values[keypoint]
+            ax.imshow(shown, 'magma', interpolation='nearest')
+    row[0].imshow(image)
+    row[-1].imshow(image)
 
 
 def _draw_keypoints(row: Sequence[Axes], instances: InstanceData,

@@ -1,3 +1,4 @@
+from .options import SwapOptions
 from .stock_model import SwapRefused
 
-__all__ = ['SwapRefused']
+__all__ = ['SwapOptions', 'SwapRefused']

@@ -10,6 +10,11 @@ from .stock_model import StockModel
 
 STOCK_MASK = 'BottomupGetHeatmapMask'
 TEST_PARTS = ('test_dataloader', 'val_dataloader', 'val_pipeline')
+# Of the codec for associative embedding. The kernel of the non-maximum
+# suppression and the shift of the center are in cells of the stock grid: the
+# defaults fit the new one.
+KEPT_BOTTOM_UP = ('use_udp', 'decode_keypoint_order', 'decode_keypoint_thr',
+                  'decode_tag_thr', 'decode_topk', 'decode_max_instances')
 
 
 def make_codec(cfg: Config, stock: StockModel, heatmap_size: Size,
@@ -22,33 +27,28 @@ def make_codec(cfg: Config, stock: StockModel, heatmap_size: Size,
     Raises:
         ValueError: If an option is given that the codec does not have.
     """
-    for name in ('unbiased', 'refine'):
-        if stock.bottom_up and getattr(options, name) is not None:
-            raise ValueError(
-                f'expected no {name} for associative embedding, whose codec '
-                f'has none, got {getattr(options, name)!r}; omit it')
+    chosen = options.chosen('sigma', 'unbiased', 'refine')
     codec = dict(
         type='SRAssociativeEmbedding' if stock.bottom_up else 'SRHeatmap',
         input_size=stock.input_size,
         heatmap_size=heatmap_size,
         sigma=_sigma(stock, heatmap_size),
         target='keypoints')
-    udp = type_name(stock.codec) == 'UDPHeatmap'
     if stock.bottom_up:
-        # The kernel of the non-maximum suppression and the shift of the
-        # center are in cells of the stock grid: the defaults fit the new one.
-        kept = ('use_udp', 'decode_keypoint_order', 'decode_keypoint_thr',
-                'decode_tag_thr', 'decode_topk', 'decode_max_instances')
-        codec.update({k: stock.codec[k] for k in kept if k in stock.codec})
-    elif udp or crops_by_udp(cfg) or stock.codec.get('use_udp'):
+        if chosen.keys() - {'sigma'}:
+            raise ValueError(
+                'expected no unbiased and no refine for associative embedding,'
+                f' whose codec has neither, got {chosen}; omit them')
+        codec.update(
+            {k: stock.codec[k] for k in KEPT_BOTTOM_UP if k in stock.codec})
+        return dict(codec, **chosen)
+    is_udp = type_name(stock.codec) == 'UDPHeatmap'
+    if is_udp or crops_by_udp(cfg) or stock.codec.get('use_udp'):
         codec['use_udp'] = True
-    if udp or stock.codec.get('unbiased'):
+    if is_udp or stock.codec.get('unbiased'):
         # These stock codecs refine peaks by DARK.
         codec.update(unbiased=True, refine='dark')
-    for name in ('sigma', 'unbiased', 'refine'):
-        if getattr(options, name) is not None:
-            codec[name] = getattr(options, name)
-    return codec
+    return dict(codec, **chosen)
 
 
 def _sigma(stock: StockModel, heatmap_size: Size) -> float:
@@ -64,13 +64,15 @@ def _sigma(stock: StockModel, heatmap_size: Size) -> float:
     return int(sigma) if sigma == int(sigma) else sigma
 
 
+def _test_step(cfg: Config, name: str) -> dict:
+    """Return the first transform of the test data of a class, or ``{}``."""
+    steps = (step for part in TEST_PARTS for step in iter_typed(cfg.get(part)))
+    return next((step for step in steps if type_name(step) == name), {})
+
+
 def crops_by_udp(cfg: Config) -> bool:
     """Return True if images of the test data are cropped with UDP."""
-    for name in TEST_PARTS:
-        for step in iter_typed(cfg.get(name)):
-            if type_name(step) == 'TopdownAffine':
-                return bool(step.get('use_udp', False))
-    return False
+    return bool(_test_step(cfg, 'TopdownAffine').get('use_udp', False))
 
 
 def replace_pipelines(cfg: Config, stock: StockModel, codec: dict) -> None:
@@ -83,17 +85,17 @@ def replace_pipelines(cfg: Config, stock: StockModel, codec: dict) -> None:
     Raises:
         ValueError: If a top-down training pipeline makes no targets.
     """
-    steps = [step for step in iter_typed(dict(cfg.items()))
-             if type_name(step) in ('GenerateTarget', STOCK_MASK)]
-    for step in steps:
-        if type_name(step) == STOCK_MASK:
-            step['type'] = 'mmpose.BottomupGetValidMask'
-            continue
+    steps = list(iter_typed(dict(cfg.items())))
+    masks, targets = [[step for step in steps if type_name(step) == name]
+                      for name in (STOCK_MASK, 'GenerateTarget')]
+    for step in masks:
+        step['type'] = 'mmpose.BottomupGetValidMask'
+    for step in targets:
         step['encoder'] = deepcopy(codec)
         # One codec makes all targets.
-        for old in ('multilevel', 'target_type'):
-            step.pop(old, None)
-    if steps or not cfg.get('train_dataloader'):
+        step.pop('multilevel', None)
+        step.pop('target_type', None)
+    if targets or not cfg.get('train_dataloader'):
         return
     if not stock.bottom_up:
         raise ValueError('expected a training pipeline with a GenerateTarget '
@@ -109,26 +111,21 @@ def _bottom_up_pipeline(cfg: Config, codec: dict) -> List[dict]:
 
     Rotation is 30 degrees, scale 0.75 to 1.5, translation 40 of 512 px.
     """
-    loaders = [
-        step for part in TEST_PARTS for step in iter_typed(cfg.get(part))
-        if type_name(step) == 'LoadImage'
-    ]
     pipeline = [
-        deepcopy(loaders[0]) if loaders else dict(type='LoadImage'),
+        deepcopy(_test_step(cfg, 'LoadImage') or dict(type='LoadImage')),
         dict(
             type='BottomupRandomAffine',
             input_size=codec['input_size'],
             shift_factor=40 / 512,
             scale_factor=(0.75, 1.5),
             rotate_factor=30.,
-            distribution='uniform'),
+            distribution='uniform',
+            use_udp=codec.get('use_udp', False)),
         dict(type='RandomFlip', direction='horizontal'),
         dict(type='GenerateTarget', encoder=deepcopy(codec)),
         dict(type='BottomupGetValidMask'),
         dict(type='PackPoseInputs'),
     ]
-    if codec.get('use_udp'):
-        pipeline[1]['use_udp'] = True
     if cfg.get('default_scope') != 'mmpose':
         for step in pipeline:
             step['type'] = f'mmpose.{type_name(step)}'

@@ -8,9 +8,7 @@ from mmpose.registry import MODELS
 from torch import nn
 
 from ..configs import type_name
-from .stock_model import SwapRefused
-
-Size = Tuple[int, int]
+from .stock_model import StockModel, SwapRefused
 
 MAX_LEVELS = 4
 # Settings for one output per stride: 4, 8, 16 and 32 unless noted.
@@ -43,11 +41,7 @@ _cache: Dict[str, Tuple[Feature, ...]] = {}
 
 
 def build_shapes(cfg: dict) -> nn.Module:
-    """Build a module on the meta device, whose tensors have shapes only.
-
-    Args:
-        cfg: Config of the module, of MMPose's registry. Not changed.
-    """
+    """Build a module on the meta device, whose tensors have shapes only."""
     with DefaultScope.overwrite_default_scope('mmpose'):
         try:
             with torch.device('meta'):
@@ -59,48 +53,37 @@ def build_shapes(cfg: dict) -> nn.Module:
     return module
 
 
-def find_features(backbone: dict,
-                  neck: Optional[dict],
-                  input_size: Size,
-                  channels: int) -> Tuple[Feature, ...]:
-    """Return the feature maps of a backbone, or of its neck.
-
-    Args:
-        backbone: Config of the backbone.
-        neck: Config of the neck; ``None`` for the backbone's own maps.
-        input_size: (w, h) of the input, in px.
-        channels: Channels of the input.
+def find_features(stock: StockModel,
+                  backbone: dict,
+                  neck: Optional[dict] = None) -> Tuple[Feature, ...]:
+    """Return the feature maps of a backbone, or of the neck behind it.
 
     Raises:
-        ValueError: If the backbone cannot process this input; names the
-            nearest size that works.
+        ValueError: If the backbone cannot process inputs of the stock model's
+            size; names the nearest size that works.
     """
-    key = repr((backbone, neck, tuple(input_size), channels))
+    (width, height), channels = stock.input_size, stock.input_channels
+    key = repr((backbone, neck, width, height, channels))
     if key not in _cache:
         modules = [build_shapes(part) for part in (backbone, neck) if part]
         try:
-            _cache[key] = _run(modules, input_size, channels)
+            _cache[key] = _run(modules, width, height, channels)
         except (AssertionError, RuntimeError, ValueError) as err:
             lines = str(err).splitlines() or [type(err).__name__]
+            remedy = _working_size(modules, width, height, channels)
             raise ValueError(
-                f'{type_name(backbone)} cannot process inputs of '
-                f'{input_size[0]}x{input_size[1]} px (width x height) with '
-                f'{channels} channels: {lines[0]}'
-                f'{_working_size(modules, input_size, channels)}') from err
+                f'{type_name(backbone)} cannot process inputs of {width}x'
+                f'{height} px (width x height) with {channels} channels: '
+                f'{lines[0]}{remedy}') from err
     return _cache[key]
 
 
-def find_levels(backbone: ConfigDict, input_size: Size,
-                channels: int) -> Tuple[ConfigDict, Tuple[Feature, ...]]:
-    """Configure a backbone for features of several strides.
+def find_levels(
+        stock: StockModel) -> Tuple[ConfigDict, Tuple[Feature, ...]]:
+    """Configure the stock backbone for features of several strides.
 
     Known backbones are set to their usual levels. Of another backbone the
     outputs are used that its config selects.
-
-    Args:
-        backbone: Config of the backbone. Not changed.
-        input_size: (w, h) of the input, in px.
-        channels: Channels of the input.
 
     Returns:
         The changed config, and its feature maps, coarse to fine: the deepest
@@ -111,13 +94,14 @@ def find_levels(backbone: ConfigDict, input_size: Size,
             no ``out_indices`` can turn off.
         ValueError: If the backbone cannot process this input.
     """
-    candidate = _merged(backbone, MULTI_SCALE.get(type_name(backbone), {}))
+    name = type_name(stock.backbone)
+    candidate = _merged(stock.backbone, MULTI_SCALE.get(name, {}))
     try:
-        features = find_features(candidate, None, input_size, channels)
+        features = find_features(stock, candidate)
     except (AssertionError, IndexError):
         # The backbone has fewer stages than usual.
-        candidate = _merged(backbone, {})
-        features = find_features(candidate, None, input_size, channels)
+        candidate = _merged(stock.backbone, {})
+        features = find_features(stock, candidate)
     deepest = {feature.width: i for i, feature in enumerate(features)}
     kept = sorted(deepest.values())[-MAX_LEVELS:]
     indices = candidate.get('out_indices') or ()
@@ -127,44 +111,39 @@ def find_levels(backbone: ConfigDict, input_size: Size,
     widths = [feature.width for feature in features]
     if len(kept) < len(features) or widths != sorted(widths, reverse=True):
         raise SwapRefused(
-            f'expected {type_name(backbone)} to output at most {MAX_LEVELS} '
+            f'expected {name} to output at most {MAX_LEVELS} '
             'feature maps of different sizes, fine to coarse, got the widths '
             f'{widths}; set its out_indices')
     return candidate, features[::-1]
 
 
-def find_timm_backbone(name: str, input_size: Size,
-                       channels: int) -> Tuple[ConfigDict, dict]:
-    """Configure a backbone of timm for inputs of one size.
-
-    Args:
-        name: Name of the model in timm.
-        input_size: (w, h) of the input, in px.
-        channels: Channels of the input.
+def find_timm_backbone(name: str,
+                       stock: StockModel) -> Tuple[ConfigDict, dict]:
+    """Configure a model of timm as the backbone of a stock model.
 
     Returns:
         The backbone's config, with its deepest feature map as output, and
         the arguments of the data preprocessor that timm's weights need.
 
     Raises:
-        ValueError: If timm has no such model, or it cannot process this
-            input.
+        ValueError: If timm has no such model, or it cannot process inputs of
+            the stock model's size.
     """
     backbone = ConfigDict(
         type='TimmBackbone', model_name=name, out_indices=(-1, ))
-    if channels != 3:
-        backbone.in_channels = channels
+    if stock.input_channels != 3:
+        backbone.in_channels = stock.input_channels
     try:
-        find_features(backbone, None, input_size, channels)
+        find_features(stock, backbone)
     except ValueError:
         # Models with position embeddings are built for one size.
-        backbone.model_args = dict(img_size=input_size[::-1])
-        find_features(backbone, None, input_size, channels)
+        backbone.model_args = dict(img_size=stock.input_size[::-1])
+        find_features(stock, backbone)
     import timm  # an optional dependency, which the backbone has checked
     backbone.pretrained = timm.is_model_pretrained(name)
-    weights = timm.get_pretrained_cfg(name)
-    if channels != 3:
+    if stock.input_channels != 3:
         return backbone, {}
+    weights = timm.get_pretrained_cfg(name)
     return backbone, dict(
         mean=[255 * value for value in weights.mean],
         std=[255 * value for value in weights.std],
@@ -182,9 +161,8 @@ def _merged(base: dict, changes: dict) -> ConfigDict:
 
 
 @torch.no_grad()
-def _run(modules: list, input_size: Size,
+def _run(modules: list, width: int, height: int,
          channels: int) -> Tuple[Feature, ...]:
-    width, height = input_size
     outputs: Any = torch.empty(1, channels, height, width, device='meta')
     for module in modules:
         outputs = module(outputs)
@@ -194,11 +172,12 @@ def _run(modules: list, input_size: Size,
         Feature(out.shape[1], out.shape[3], out.shape[2]) for out in outputs)
 
 
-def _working_size(modules: list, input_size: Size, channels: int) -> str:
+def _working_size(modules: list, width: int, height: int,
+                  channels: int) -> str:
     """Return the remedy for a size that is not a multiple of 32."""
-    size = tuple(-(-side // 32) * 32 for side in input_size)
+    size = tuple(-(-side // 32) * 32 for side in (width, height))
     try:
-        _run(modules, size, channels)
+        _run(modules, *size, channels)
     except (AssertionError, RuntimeError, ValueError):
         return ''
     return f'; set input_size to {size}, multiples of 32'

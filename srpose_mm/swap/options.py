@@ -33,6 +33,24 @@ RULES = dict(
 class SwapOptions:
     """The options of :func:`swap_head`; ``None`` selects the default.
 
+    Args:
+        heatmap_size: (W, H) of the heatmaps, in cells. The default is the
+            input's size, or the largest smaller size that an integer upscale
+            factor reaches.
+        upscale_factor: Alternative to ``heatmap_size``: heatmap cells per
+            cell of the features that the last SR block processes.
+        sigma: Standard deviation of the target's Gaussian in heatmap cells.
+            By default its width in input px stays, or is 8 if there is none.
+        refine: Refinement of a peak, see :class:`SRHeatmap`. The default is
+            ``'dark'`` if the stock codec refines so, else ``'shift'``.
+        unbiased: Center the Gaussian on the keypoint, not on a cell. The
+            default is the stock codec's way.
+        embed_channels: Channels of the embedding of one keypoint. For
+            ``'srpose'`` also one number per level, coarse to fine. The
+            default is the head's.
+        backbone: A new backbone, ``'timm:NAME'``, with timm's own weights and
+            normalization of images. By default the stock backbone stays.
+
     Raises:
         ValueError: If a value is out of its range, or both ``heatmap_size``
             and ``upscale_factor`` are given.
@@ -46,9 +64,9 @@ class SwapOptions:
     backbone: Optional[str] = None
 
     def __post_init__(self) -> None:
-        for name, (is_valid, expected) in RULES.items():
-            value = getattr(self, name)
-            if value is not None and not is_valid(value):
+        for name, value in self.chosen(*RULES).items():
+            is_valid, expected = RULES[name]
+            if not is_valid(value):
                 raise ValueError(
                     f'expected {name} to be {expected}, got {value!r}')
         if self.heatmap_size and self.upscale_factor:
@@ -56,19 +74,17 @@ class SwapOptions:
                 'expected heatmap_size or upscale_factor, got both, '
                 f'{self.heatmap_size} and {self.upscale_factor}; omit one')
 
-    def fit(self, grid: Size, input_size: Size) -> Tuple[int, Size]:
-        """Return the upscale factor and the size of the heatmaps.
+    def chosen(self, *names: str) -> dict:
+        """Return the values of those options that were chosen."""
+        values = {name: getattr(self, name) for name in names}
+        return {k: v for k, v in values.items() if v is not None}
 
-        By default the heatmaps have the input's size, or the largest smaller
-        size that an integer factor reaches.
+    def fit(self, grid: Size, input_size: Size) -> Tuple[int, Size]:
+        """Return the upscale factor and (W, H) of the heatmaps, in cells.
 
         Args:
-            grid: (W, H) of the features that the SR block processes, in
-                cells.
+            grid: (W, H) of the features that the SR block processes.
             input_size: (w, h) of the input, in px.
-
-        Returns:
-            The factor, and (W, H) of the heatmaps in cells.
 
         Raises:
             ValueError: If no integer factor reaches ``heatmap_size``; names a

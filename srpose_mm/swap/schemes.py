@@ -1,6 +1,6 @@
 """Neck and head of the new model."""
 from math import log2
-from typing import NamedTuple, Optional, Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 from mmengine.config import ConfigDict
 
@@ -10,7 +10,6 @@ from .features import Feature, find_features, find_levels
 from .options import Size, SwapOptions
 from .stock_model import StockModel, SwapRefused
 
-DECONV = 256, 4  # channels and kernel size of MMPose's deconvolutions
 WIDTHS = (256, 128, 64, 32)  # of SRPose's levels, coarse to fine
 # Losses that compare heatmaps. Other losses are dropped with the stock head.
 HEATMAP_LOSSES = ('AdaptiveWingLoss', 'KeypointOHKMMSELoss',
@@ -20,22 +19,12 @@ MSE = dict(type='SeparableMSELoss', use_target_weight=True)
 POOLING_NECKS = ('GlobalAveragePooling', )
 
 
-class HeadSwap(NamedTuple):
-    """The new parts of a model.
-
-    Attributes:
-        backbone: Config of the backbone.
-        neck: Config of the neck; ``None`` for none.
-        head: Config of the head, without its decoder.
-        heatmap_size: (W, H) of its heatmaps, in cells.
-    """
-    backbone: ConfigDict
-    neck: Optional[dict]
-    head: dict
-    heatmap_size: Size
+# Configs of backbone, neck (None for none) and head without its decoder, and
+# (W, H) of the heatmaps in cells.
+NewParts = Tuple[ConfigDict, Optional[dict], dict, Size]
 
 
-def swap_to_sr(stock: StockModel, options: SwapOptions) -> HeadSwap:
+def swap_to_sr(stock: StockModel, options: SwapOptions) -> NewParts:
     """Put the SR head on the features that the stock head processes.
 
     The stock head's deconvolutions stay. A head without a grid is replaced
@@ -47,11 +36,8 @@ def swap_to_sr(stock: StockModel, options: SwapOptions) -> HeadSwap:
     layers = _stock_layers(stock)
     feature = _last_feature(stock, neck)
     if layers is None or options.backbone:
-        missing = max(0, round(log2(stock.input_size[0] / feature.width)) - 2)
-        channels, kernel = DECONV
-        layers = dict(deconv_out_channels=(channels, ) * missing or None)
-        if missing:
-            layers['deconv_kernel_sizes'] = (kernel, ) * missing
+        stride = stock.input_size[0] / feature.width
+        layers = _deconvolutions((256, ) * round(log2(stride / 4)))
     growth = 2**len(layers['deconv_out_channels'] or ())
     factor, heatmap_size = options.fit(
         (feature.width * growth, feature.height * growth), stock.input_size)
@@ -65,10 +51,10 @@ def swap_to_sr(stock: StockModel, options: SwapOptions) -> HeadSwap:
     else:
         head.update(out_channels=stock.num_keypoints, loss=_loss(stock))
     head.update(layers, upscale_factor=factor, **_embedding(options, 1))
-    return HeadSwap(stock.backbone, neck, head, heatmap_size)
+    return stock.backbone, neck, head, heatmap_size
 
 
-def swap_to_srpose(stock: StockModel, options: SwapOptions) -> HeadSwap:
+def swap_to_srpose(stock: StockModel, options: SwapOptions) -> NewParts:
     """Put SRPose on the backbone's features of several strides.
 
     The maps of all levels but the last have a quarter of the input's size.
@@ -90,15 +76,14 @@ def swap_to_srpose(stock: StockModel, options: SwapOptions) -> HeadSwap:
         upscale_factors=level_factors([*strides, last]),
         loss=_loss(stock),
         **_embedding(options, len(widths)))
-    return HeadSwap(backbone, neck, head, heatmap_size)
+    return backbone, neck, head, heatmap_size
 
 
 def _srpose_neck(
         stock: StockModel) -> Tuple[ConfigDict, dict, Sequence[Size]]:
     """Return backbone, neck and (W, H) of the levels, coarse to fine."""
     try:
-        backbone, levels = find_levels(stock.backbone, stock.input_size,
-                                       stock.input_channels)
+        backbone, levels = find_levels(stock)
     except (ImportError, KeyError):
         backbone, levels = stock.backbone, [_last_feature(stock, None)]
     if len(levels) > 1:
@@ -126,16 +111,23 @@ def _stock_layers(stock: StockModel) -> Optional[dict]:
             or type_name(head) == 'SimCCHead'
             and head.get('deconv_out_channels', True) is None):
         return None
-    channels, kernel = DECONV
-    deconvs = head.get('deconv_out_channels', (channels, ) * 3) or None
-    layers = dict(deconv_out_channels=deconvs)
-    if deconvs:
-        layers['deconv_kernel_sizes'] = head.get('deconv_kernel_sizes',
-                                                 (kernel, ) * len(deconvs))
+    layers = _deconvolutions(
+        head.get('deconv_out_channels', (256, ) * 3),
+        head.get('deconv_kernel_sizes'))
     if head.get('conv_out_channels'):
         layers['conv_out_channels'] = head.conv_out_channels
         layers['conv_kernel_sizes'] = head.conv_kernel_sizes
     return layers
+
+
+def _deconvolutions(channels: Optional[Sequence[int]],
+                    kernels: Optional[Sequence[int]] = None) -> dict:
+    """Return a head's arguments for deconvolutions as MMPose's heads have."""
+    if not channels:
+        return dict(deconv_out_channels=None)
+    return dict(
+        deconv_out_channels=channels,
+        deconv_kernel_sizes=kernels or (4, ) * len(channels))
 
 
 def _last_feature(stock: StockModel, neck: Optional[dict]) -> Feature:
@@ -144,8 +136,7 @@ def _last_feature(stock: StockModel, neck: Optional[dict]) -> Feature:
     If the backbone's package is not installed, derive it from the stock head.
     """
     try:
-        return find_features(stock.backbone, neck, stock.input_size,
-                             stock.input_channels)[-1]
+        return find_features(stock, stock.backbone, neck)[-1]
     except (ImportError, KeyError) as err:
         size, layers = stock.codec.get('heatmap_size'), _stock_layers(stock)
         if size is None or layers is None:

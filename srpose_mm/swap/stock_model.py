@@ -52,35 +52,20 @@ NEEDED = {
 
 
 class StockModel(NamedTuple):
-    """Parts of a model whose head can be swapped.
-
-    Attributes:
-        backbone: Config of the backbone.
-        neck: Config of the neck; ``None`` if the model has none.
-        head: Config of the head.
-        deconvs: Prefix of the head's deconvolutions in a state dict, if any.
-        codec: Config of the codec.
-        bottom_up: True if the model groups keypoints into instances.
-        num_keypoints: Number of keypoints, K.
-        input_size: (w, h) of the input, in px.
-        input_channels: Channels of the input.
-    """
+    """Parts of a model whose head can be swapped; its configs, no copies."""
     backbone: ConfigDict
     neck: Optional[ConfigDict]
     head: ConfigDict
-    deconvs: Optional[str]
+    deconvs: Optional[str]  # their prefix in a state dict
     codec: ConfigDict
-    bottom_up: bool
+    bottom_up: bool  # groups keypoints into instances
     num_keypoints: int
-    input_size: Tuple[int, int]
+    input_size: Tuple[int, int]  # (w, h) in px
     input_channels: int
 
 
 def read_stock_model(cfg: Config) -> StockModel:
     """Return the parts of a model that a swap depends on.
-
-    Args:
-        cfg: Config of the model. The parts refer to it and are no copies.
 
     Raises:
         SwapRefused: If the model is not a backbone, with or without a neck,

@@ -73,7 +73,7 @@ def test_associative_embedding():
     assert [step.type for step in cfg.train_pipeline][3:5] == [
         'GenerateTarget', 'BottomupGetValidMask'
     ]
-    with pytest.raises(ValueError, match='no refine for associative embedd'):
+    with pytest.raises(ValueError, match='no unbiased and no refine for ass'):
         swap_head(AE, refine='dark')
 
 

@@ -1,0 +1,83 @@
+# Bottom-up on mosaics of four photographs: an SR head behind three
+# deconvolutions, maps as large as the input.
+_base_ = [
+    '../../../configs/body_2d_keypoint/sr_head/crowdpose/'
+    'ae-sr_res50_8xb24-300e_crowdpose-512x512.py'
+]
+custom_imports = dict(
+    imports=['srpose_mm', 'srpose_mm.engine.cpu_distributed'],
+    allow_failed_imports=False)
+
+# runtime
+train_cfg = dict(max_epochs=10, val_interval=2)
+randomness = dict(seed=0)
+default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=1))
+custom_hooks = [dict(type='SyncBuffersHook'), dict(type='ChannelsLastHook')]
+
+# optimizer
+optim_wrapper = dict(
+    optimizer=dict(
+        _delete_=True, type='AdamW', lr=2e-3, weight_decay=0.01),
+    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.3))))
+
+# learning policy
+param_scheduler = [
+    dict(
+        type='LinearLR', begin=0, end=250, start_factor=0.01, by_epoch=False),
+    dict(
+        type='CosineAnnealingLR',
+        begin=0,
+        end=10,
+        eta_min=0.,
+        by_epoch=True,
+        convert_to_iter_based=True)
+]
+auto_scale_lr = dict(base_batch_size=8)
+
+# codec settings
+input_size = (256, 256)
+codec = _base_.codec
+codec.update(input_size=input_size, heatmap_size=input_size, sigma=4)
+
+# model settings
+model = dict(
+    data_preprocessor=dict(mean=[127.] * 3, std=[128.] * 3),
+    backbone=dict(
+        _delete_=True,
+        type='TimmBackbone',
+        model_name='tf_efficientnet_lite0',
+        out_indices=(4, ),
+        norm_eval=True,
+        init_cfg=dict(
+            type='Pretrained', checkpoint='data/efficientnet-lite0.pth')),
+    head=dict(
+        in_channels=320,
+        deconv_out_channels=(128, 128, 64),
+        decoder=codec))
+
+# pipelines
+train_pipeline = _base_.train_pipeline
+val_pipeline = _base_.val_pipeline
+for step in [*train_pipeline, *val_pipeline]:
+    if 'input_size' in step:
+        step.update(input_size=input_size)
+    if 'encoder' in step:
+        step.update(encoder=codec)
+del step
+
+# data loaders
+data_root = 'data/lspet_mosaic/'
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=1,
+    dataset=dict(
+        data_root=data_root, ann_file='train.json', pipeline=train_pipeline))
+val_dataloader = dict(
+    num_workers=1,
+    dataset=dict(
+        data_root=data_root, ann_file='val.json', pipeline=val_pipeline))
+test_dataloader = val_dataloader
+
+# evaluators
+val_evaluator = dict(ann_file=data_root + 'val.json')
+test_evaluator = val_evaluator
