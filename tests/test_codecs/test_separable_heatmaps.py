@@ -240,3 +240,23 @@ def test_stock_pipeline_packs_keypoints(name, people):
         assert size == 204
     else:
         assert labels['keypoint_indices'].shape == (people, 17, 2)
+
+
+@pytest.mark.parametrize('target', ['heatmaps', 'keypoints'])
+@pytest.mark.parametrize('name', ['SRHeatmap', 'SRAssociativeEmbedding'])
+def test_joint_weights_of_the_metainfo_count_on_request(name, target):
+    """MMPose's ``GenerateTarget`` ignores them by default."""
+    weights = np.linspace(0.5, 2, 17, dtype=np.float32)
+    codec = dict(type=name, input_size=(192, 256), target=target)
+    for wanted, expected in ((False, np.ones(17)), (True, weights)):
+        step = TRANSFORMS.build(
+            dict(
+                type='GenerateTarget',
+                encoder=codec,
+                use_dataset_keypoint_weights=wanted))
+        results = step.transform(
+            dict(
+                keypoints=np.full((1, 17, 2), 90, dtype=np.float32),
+                keypoints_visible=np.ones((1, 17), dtype=np.float32),
+                dataset_keypoint_weights=weights))
+        np.testing.assert_allclose(results['keypoint_weights'], [expected])

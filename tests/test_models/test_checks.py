@@ -23,10 +23,10 @@ def codec_of(head, **kwargs):
     return dict(dict(type=name, input_size=CROP, sigma=8), **kwargs)
 
 
-def build(head, decoder):
+def build(head, decoder, keypoints=17):
     channels = (8, 8, 8, 8) if head == 'SRPoseHead' else 8
     cfg = dict(type=head, in_channels=channels, decoder=decoder)
-    cfg['num_keypoints' if is_bottom_up(head) else 'out_channels'] = 17
+    cfg['num_keypoints' if is_bottom_up(head) else 'out_channels'] = keypoints
     if head != 'SRPoseHead':
         cfg['deconv_out_channels'] = None
     return MODELS.build(cfg)
@@ -146,6 +146,20 @@ def test_images_without_an_instance_have_no_encoder(target):
     assert torch.isfinite(sum(losses.values()))
     with pytest.raises(ValueError, match='sigma=8.0 instead of 2.0'):
         model.loss(feats, [nobody, packed(head, other)])
+
+
+@pytest.mark.parametrize('head', HEADS)
+def test_metainfo_of_another_number_of_keypoints(head):
+    """A model and metainfo of 14 keypoints, and annotations of 17."""
+    sample = packed(head, codec_of(head))
+    sample.set_metainfo(dict(flip_indices=list(range(14))))
+    model = build(head, codec_of(head), keypoints=14)
+    feats = features(head, 1)
+    feats[0] = feats[0][:, :14]
+    message = (f'{head}: expected 14 keypoints, got 17 from annotations '
+               'whose metainfo describes 14; out_channels of the head')
+    with pytest.raises(ValueError, match=message):
+        model.loss(feats, [sample])
 
 
 def test_targets_of_several_levels():
