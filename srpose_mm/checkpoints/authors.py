@@ -5,7 +5,7 @@ here.
 """
 import re
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple, Union
+from typing import Dict, List, Optional, Union
 
 import torch
 from mmengine.config import Config
@@ -38,7 +38,7 @@ LAYERS = {
     'heatmap_head': 'head.sr_block.predictor',
     'tag_head': 'head.tag_layer',
 }
-LINEAR_WEIGHT = re.compile(r'(keypoint_head|neck)\..*\.pwconv[12]\.weight')
+LINEAR_WEIGHT = re.compile(r'keypoint_head\..*\.pwconv[12]\.weight')
 
 
 def convert_checkpoint(config: ConfigLike,
@@ -47,8 +47,7 @@ def convert_checkpoint(config: ConfigLike,
     """Convert a checkpoint of the authors' code and log what is dropped.
 
     Args:
-        config: Config of the same model in this package, as for
-            :func:`srpose_mm.configs.load_config`.
+        config: Config of the same model in this package.
         checkpoint: The authors' checkpoint, a file or URL.
         out: The file to write. ``None`` writes nothing.
 
@@ -96,19 +95,8 @@ def to_our_keys(state_dict: StateDict) -> StateDict:
     for key, value in state_dict.items():
         if LINEAR_WEIGHT.fullmatch(key) and value.ndim == 2:
             value = value[:, :, None, None]
-        ours[_rename(key, HEAD, LAYERS)] = value
+        ours[_rename(key)] = value
     return ours
-
-
-def to_authors_keys(state_dict: StateDict) -> StateDict:
-    """Rename this package's tensors; the inverse of :func:`to_our_keys`."""
-    layers = {ours: HEAD + theirs for theirs, ours in LAYERS.items()}
-    theirs = {}
-    for key, value in state_dict.items():
-        if LINEAR_WEIGHT.fullmatch(key) and value.shape[2:] == (1, 1):
-            value = value[:, :, 0, 0]
-        theirs[_rename(key, '', layers)] = value
-    return theirs
 
 
 def fitting_configs(state_dict: StateDict) -> List[str]:
@@ -131,19 +119,21 @@ def fitting_configs(state_dict: StateDict) -> List[str]:
     return names
 
 
-def _rename(key: str, prefix: str, layers: Dict[str, str]) -> str:
-    """Rename the layer of a key that starts with a prefix."""
+def _rename(key: str) -> str:
+    """Return this package's key for one of the authors'."""
     layer, _, tensor = key.rpartition('.')
-    for old, new in layers.items():
-        pattern = re.sub(r'{(\w+)}', r'(?P<\1>\\w+)', old.replace('.', r'\.'))
-        match = re.fullmatch(re.escape(prefix) + pattern, layer)
+    for theirs, ours in LAYERS.items():
+        pattern = re.escape(HEAD + theirs)
+        pattern = re.sub(r'\\{(\w+)\\}', r'(?P<\1>\\w+)', pattern)
+        match = re.fullmatch(pattern, layer)
         if match:
-            return f'{new.format(**match.groupdict())}.{tensor}'
+            return f'{ours.format(**match.groupdict())}.{tensor}'
     return key
 
 
-def _shapes(state_dict: StateDict) -> Dict[str, Tuple[int, ...]]:
+def _shapes(state_dict: StateDict) -> Dict[str, torch.Size]:
+    """Return the shapes of the tensors of neck and head."""
     return {
-        key: tuple(value.shape)
+        key: value.shape
         for key, value in state_dict.items() if not key.startswith('backbone.')
     }

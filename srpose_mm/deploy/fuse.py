@@ -1,6 +1,5 @@
 """Fold batch normalisations into convolutions."""
 import copy
-from typing import Optional
 
 import torch
 from mmcv.cnn import ConvModule
@@ -53,16 +52,12 @@ def _fold_batch_norms(module: nn.Module) -> None:
     for name, layer in module.named_children():
         if isinstance(module, CrossFFN) and isinstance(layer, nn.GELU):
             continue
-        if isinstance(layer, _BatchNorm) and _can_fold(last, layer):
+        if (isinstance(layer, _BatchNorm)
+                and isinstance(last, (nn.Conv2d, nn.ConvTranspose2d))
+                and last.out_channels == layer.num_features
+                and layer.track_running_stats):
             transposed = isinstance(last, nn.ConvTranspose2d)
             fused = fuse_conv_bn_eval(last, layer, transpose=transposed)
             setattr(module, last_name, fused)
             setattr(module, name, nn.Identity())
         last_name, last = name, layer
-
-
-def _can_fold(layer: Optional[nn.Module], norm: _BatchNorm) -> bool:
-    """Return True if ``layer`` is a convolution that can absorb ``norm``."""
-    return (isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))
-            and layer.out_channels == norm.num_features
-            and norm.track_running_stats)

@@ -51,8 +51,7 @@ def describe(cfg: Config, model: nn.Module, shapes: Dict[str, Sequence[int]],
         box='instance' if top_down else 'image',
         box_padding=padding if top_down else 1.,
         udp=crop.get('use_udp', False),
-        axes={name: AXES[name]
-              for name in shapes},
+        axes={name: AXES[name] for name in shapes},
         **_describe_channels(model.data_preprocessor, channels, normalized))
     if 'heatmaps' in shapes:
         codec = model.head.decoder
@@ -69,9 +68,8 @@ def describe(cfg: Config, model: nn.Module, shapes: Dict[str, Sequence[int]],
         number = model.head.out_channels
     # MMPose falls back to COCO's names if it knows none.
     if len(names) == number:
-        facts['keypoint_names'] = [
-            names[i] for i in keypoint_indices or range(number)
-        ]
+        indices = keypoint_indices or range(number)
+        facts['keypoint_names'] = [names[i] for i in indices]
     return facts
 
 

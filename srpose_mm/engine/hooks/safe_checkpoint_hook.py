@@ -1,14 +1,19 @@
+import re
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, Optional, Sequence
+from typing import Iterator, List, Optional, Sequence
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import BaseLoop, Runner
 from mmpose.registry import HOOKS
 
-from srpose_mm.checkpoints import CheckpointError, load_weights, resuming
+from srpose_mm.checkpoints import (
+    CheckpointError,
+    load_checkpoint,
+    load_weights,
+)
 from srpose_mm.checkpoints.files import UNFINISHED
 from srpose_mm.checkpoints.weights import fit_weights
 
@@ -117,9 +122,16 @@ class SafeCheckpointHook(CheckpointHook):
         folder = work_dir = Path(runner.work_dir)
         if self.out_dir not in (None, runner.work_dir):
             folder = Path(self.out_dir) / work_dir.name  # as the base class
-        last = resuming.latest_checkpoint(work_dir, folder)
-        paths = resuming.newest_first(last, folder, self.filename_tmpl)
-        intact = resuming.first_intact(paths, runner.logger.warning)
+        record = work_dir / 'last_checkpoint'
+        # If the training was killed, the file can be empty.
+        last = record.read_text().strip() if record.is_file() else ''
+        here = folder / Path(last).name
+        # If the folder was copied or moved, its own checkpoint counts.
+        if here.is_file() or not Path(last).is_file():
+            last = str(here) if last else ''
+        paths = [Path(last)] if last else []
+        paths += self._earlier(last, folder)
+        intact = _first_intact(paths, runner)
         if paths and intact is None:
             raise CheckpointError(
                 f'expected an intact checkpoint in {str(folder)!r} to resume '
@@ -130,12 +142,57 @@ class SafeCheckpointHook(CheckpointHook):
     def _check_given(self, runner: Runner, location: str) -> None:
         """Check a checkpoint that the user chose to resume from."""
         try:
-            resuming.check_resumable(location)
+            check_resumable(location)
         except CheckpointError as err:
-            path = Path(location)
-            _, *older = resuming.newest_first(path, path.parent,
-                                              self.filename_tmpl)
-            intact = resuming.first_intact(older, runner.logger.warning)
+            earlier = self._earlier(location, Path(location).parent)
+            intact = _first_intact(earlier, runner)
             if intact is None:
                 raise
             raise CheckpointError(f'{err}; {str(intact)!r} is intact') from err
+
+    def _earlier(self, last: str, folder: Path) -> List[Path]:
+        """List the checkpoints before the last one, the newest first.
+
+        Those with a higher number belong to another training. If ``last`` has
+        no number, all are listed.
+        """
+        template = re.escape(self.filename_tmpl).replace(r'\{\}', r'(\d+)')
+
+        def number(path: Path, default: float) -> float:
+            match = re.fullmatch(template, path.name)
+            return int(match[1]) if match else default
+
+        end = number(Path(last), float('inf'))
+        numbers = {path: number(path, end) for path in folder.glob('*')}
+        return sorted((path for path in numbers if numbers[path] < end),
+                      key=numbers.get, reverse=True)
+
+
+def check_resumable(location: str) -> None:
+    """Raise an error if a training cannot resume from a checkpoint."""
+    contents = load_checkpoint(location)
+    meta = contents.get('meta') if isinstance(contents, dict) else None
+    for part, key in ((contents, 'state_dict'), (contents, 'message_hub'),
+                      (contents, 'meta'), (meta, 'epoch'), (meta, 'iter')):
+        if not isinstance(part, dict) or key not in part:
+            raise CheckpointError(
+                f'{location}: expected the checkpoint of a training, got one '
+                f'without {key}; to start from its weights give the '
+                'checkpoint as load_from and do not resume')
+    # MMEngine 1.x never writes it, and Runner.resume executes it.
+    if 'config' in meta:
+        raise CheckpointError(
+            f'{location}: expected a checkpoint without code, got one with a '
+            'config in its meta, which MMEngine would run; resume from '
+            'another one, or give it as load_from and do not resume')
+
+
+def _first_intact(paths: List[Path], runner: Runner) -> Optional[Path]:
+    """Return the first checkpoint to resume from, and log the corrupt ones."""
+    for path in paths:
+        try:
+            check_resumable(str(path))
+            return path
+        except (OSError, CheckpointError) as err:
+            runner.logger.warning(str(err))
+    return None
