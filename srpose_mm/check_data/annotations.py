@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
 
 import numpy as np
+from mmengine.utils import is_list_of
 from mmpose.registry import TRANSFORMS
 
 from .images import ImageFile
@@ -20,7 +21,6 @@ from .report import KEPT, SKIPPED, STOPS, WEIGHTLESS, WRONG, DatasetReport
 from .sources import (
     DataSource,
     UnreadableFileError,
-    is_list_of_dicts,
     is_number,
     read_json,
 )
@@ -65,7 +65,7 @@ class _CocoFile:
             content.get(key, [])
             for key in ('images', 'annotations', 'categories')
         ]
-        if not all(map(is_list_of_dicts, parts)) or any(
+        if not all(is_list_of(part, dict) for part in parts) or any(
                 category.get('id', []).__hash__ is None
                 for category in self.categories):
             raise UnreadableFileError(

@@ -90,7 +90,7 @@ def _imperfect_scores(metric: dict, source: DataSource,
     name, metainfo = type_name(metric), dict(source.metainfo)
     converter = source.step('KeypointConverter')
     if 'Coco' in name:
-        # NMS may take two close instances for one. Predictions have the
+        # NMS may drop one of two close instances. Predictions have the
         # format that the converters of the metric expect of the annotations.
         if metric.get('gt_converter') or metric.get('pred_converter'):
             converter, metainfo = None, dataset.metainfo

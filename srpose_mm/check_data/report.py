@@ -67,7 +67,7 @@ class DatasetReport:
 
     Args:
         title: Splits, class and scheme.
-        files: Annotation file, then the detection file if there is one.
+        files: Annotation file, then the detection file, if any.
     """
 
     def __init__(self, title: str, files: Sequence[str]):
@@ -131,7 +131,7 @@ def format_reports(reports: Sequence[DatasetReport], limit: int = 10) -> str:
 
 
 def shorten(parts: Sequence[str], limit: int = 3) -> str:
-    """Join the first parts and say how many more there are."""
+    """Join the first parts and count the others."""
     text = '; '.join(parts[:limit])
     if len(parts) > limit:
         text += f'; and {len(parts) - limit} more'

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 from mmengine.config import Config
+from mmengine.utils import is_list_of
 from mmpose.datasets.datasets import MpiiDataset
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
@@ -65,12 +66,12 @@ def find_sources(cfg: Config,
                 f'{split!r}; it has {", ".join(known) or "none"}')
     arguments, sources = [], []
     for split in splits or known:
-        for found in _unwrap(cfg[f'{split}_dataloader'].get('dataset', {}),
-                             cfg.get(f'{split}_evaluator')):
-            if found not in arguments:
-                arguments.append(found)
-                sources.append(DataSource(*found))
-            sources[arguments.index(found)].splits.append(split)
+        for args in _unwrap(cfg[f'{split}_dataloader'].get('dataset', {}),
+                            cfg.get(f'{split}_evaluator')):
+            if args not in arguments:
+                arguments.append(args)
+                sources.append(DataSource(*args))
+            sources[arguments.index(args)].splits.append(split)
     return sources
 
 
@@ -86,8 +87,7 @@ def read_json(path: str, kind: type = list) -> Any:
             and the path.
     """
     try:
-        text = Path(path).read_text('utf-8')
-        content = json.loads(text)
+        content = json.loads(Path(path).read_text('utf-8'))
     except OSError as err:
         raise UnreadableFileError(err.strerror, path) from err
     except (ValueError, RecursionError) as err:
@@ -97,14 +97,9 @@ def read_json(path: str, kind: type = list) -> Any:
     if kind is dict and not isinstance(content, dict):
         raise UnreadableFileError(
             'expected a dict with images, annotations and categories', path)
-    if kind is list and not is_list_of_dicts(content):
+    if kind is list and not is_list_of(content, dict):
         raise UnreadableFileError('expected a list of dicts', path)
     return content
-
-
-def is_list_of_dicts(value: Any) -> bool:
-    """Return True for the structure of annotations and detections."""
-    return isinstance(value, list) and all(isinstance(v, dict) for v in value)
 
 
 def is_number(value: Any) -> bool:

@@ -63,9 +63,9 @@ def predict(config: ConfigLike,
             batch_size: int = 32) -> PredictSummary:
     """Predict the keypoints of all instances in images and videos.
 
-    An image ``a.jpg`` gives the picture ``a.jpg`` with skeletons and
-    ``a.jpg.json``; a video gives an mp4 and a JSON file. Files of a folder
-    keep their path below ``out_dir``. The layout of all JSON files is::
+    The results of ``a.jpg`` are the picture ``a.jpg`` with skeletons and
+    ``a.jpg.json``; those of a video are an mp4 and a JSON file. Files of a
+    folder keep their path below ``out_dir``. The layout of all JSON files is::
 
         {"meta": {"source": "images/a.jpg", "size": [640, 480], "fps": null,
                   "dataset": "coco", "keypoint_names": ["nose", ...],

@@ -32,9 +32,10 @@ def visualize(config: ConfigLike,
               cfg_options: Optional[dict] = None) -> List[Path]:
     """Draw skeletons and heatmaps of the test data set or of given images.
 
-    Each image gives ``NNN_NAME_skeletons.jpg`` with all its instances and
-    ``NNN_NAME_heatmaps.png``, the figure of :func:`draw_heatmaps` for its
-    first box or, if the model is bottom-up, for the image.
+    The pictures of an image are ``NNN_NAME_skeletons.jpg`` with all its
+    instances and ``NNN_NAME_heatmaps.png``, the figure of
+    :func:`draw_heatmaps` for its first box or, if the model is bottom-up, for
+    the image.
 
     Args:
         config: As for :func:`predict`.
@@ -70,20 +71,26 @@ def visualize(config: ConfigLike,
                          f'{score_thr} or more')
     files = []
     for number, path in enumerate(progress(boxes, 'drawing')):
-        try:
-            image = read_image(path, **inferencer.load_options)
-        except SkippedFile as err:
-            raise ValueError(f'{path}: expected an image; {err}') from err
-        found = boxes[path]
-        figure = draw_heatmaps(model, path, found and found[0], keypoints)
-        [result] = inferencer(
-            image, bboxes=found and [found], kpt_thr=kpt_thr, radius=2,
-            return_vis=True, return_datasamples=True)
         stem = f'{out_dir}/{number:03d}_{Path(path).stem}'
         files += [Path(f'{stem}_skeletons.jpg'), Path(f'{stem}_heatmaps.png')]
+        image = _read_picture(path, inferencer)
+        # A model without heatmaps is refused before anything is written.
+        figure = draw_heatmaps(model, path, boxes[path] and boxes[path][0],
+                               keypoints)
+        [result] = inferencer(
+            image, bboxes=boxes[path] and [boxes[path]], kpt_thr=kpt_thr,
+            radius=2, return_vis=True, return_datasamples=True)
         mmcv.imwrite(mmcv.rgb2bgr(result['visualization'][0]), str(files[-2]))
         figure.savefig(files[-1])
     return files
+
+
+def _read_picture(path: PathLike, inferencer: PoseInferencer) -> np.ndarray:
+    """Return an image (h, w, 3), BGR, or raise an error that names it."""
+    try:
+        return read_image(path, **inferencer.load_options)
+    except SkippedFile as err:
+        raise ValueError(f'{path}: expected an image; {err}') from err
 
 
 def draw_heatmaps(model: nn.Module,
@@ -98,9 +105,9 @@ def draw_heatmaps(model: nn.Module,
         path: An image.
         box: Box (4) of an instance, xyxy in image px, for top-down models. If
             it is ``None``, the image is the box.
-        keypoints: Names or indices of keypoints, each of which gives a row,
-            or ``['all']``. If it is ``None``, the maximum over all heatmaps
-            and the tags of the first keypoint are drawn.
+        keypoints: Names or indices of keypoints, one for each row, or
+            ``['all']``. If it is ``None``, the maximum over all heatmaps and
+            the tags of the first keypoint are drawn.
 
     Raises:
         TypeError: If the model predicts no heatmaps.

@@ -31,6 +31,15 @@ class KeptWeights(NamedTuple):
     fresh: Tuple[str, ...]  # new keys that start from an initialization
     dropped: Tuple[str, ...]  # stock keys without a place in the new model
 
+    def save(self, path: Path, source: str) -> None:
+        """Write a checkpoint with the name of the stock checkpoint."""
+        meta = dict(
+            swapped_from=source,
+            srpose_mm_version=__version__,
+            kept=[new for _, new in self.kept],
+            fresh=list(self.fresh))
+        save_checkpoint(dict(state_dict=self.state_dict, meta=meta), path)
+
     def report(self) -> str:
         """Return the number of tensors of each kind, by module."""
         new_keys = [new for _, new in self.kept]
@@ -102,13 +111,7 @@ def swap_files(config: Union[str, Path],
         _start_from(cfg, new_checkpoint, weights)
     table = compare_table(stock, cfg)
     if weights is not None:
-        meta = dict(
-            swapped_from=Path(checkpoint).name,
-            srpose_mm_version=__version__,
-            kept=[new for _, new in weights.kept],
-            fresh=list(weights.fresh))
-        save_checkpoint(
-            dict(state_dict=weights.state_dict, meta=meta), new_checkpoint)
+        weights.save(new_checkpoint, source=Path(checkpoint).name)
     header = (f'Made by srpose_mm {__version__}: swap_head '
               f'{Path(str(config)).name} --scheme {scheme}')
     write_config(cfg, location, out, header)

@@ -40,7 +40,8 @@ class SwapOptions:
         upscale_factor: Alternative to ``heatmap_size``: heatmap cells per
             cell of the features that the last SR block processes.
         sigma: Standard deviation of the target's Gaussian in heatmap cells.
-            By default its width in input px stays, or is 8 if there is none.
+            By default the stock width in input px stays; it is 8 px if the
+            stock codec has no width.
         refine: Refinement of a peak, see :class:`SRHeatmap`. The default is
             ``'dark'`` if the stock codec refines so, else ``'shift'``.
         unbiased: Center the Gaussian on the keypoint, not on a cell. The

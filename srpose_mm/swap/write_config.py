@@ -14,9 +14,7 @@ from ..console import get_logger
 NAMED = ('codec', 'train_pipeline', 'train_pipeline_stage2')
 FIRST = ('custom_imports', *NAMED)
 STYLE = dict(
-    based_on_style='pep8',
-    split_before_expression_after_opening_paren=True,
-    dedent_closing_brackets=False)
+    based_on_style='pep8', split_before_expression_after_opening_paren=True)
 
 
 def write_config(cfg: Config, base: str, out: Path, header: str) -> None:
