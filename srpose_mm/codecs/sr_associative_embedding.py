@@ -94,9 +94,8 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
             sorted(order) == list(range(len(order))),
             'expected decode_keypoint_order to name each keypoint from 0 on '
             f'once, got {order}')
-        input_size = arguments.check_size(self, 'input_size', input_size)
-        heatmap_size = arguments.check_size(self, 'heatmap_size', heatmap_size
-                                            or input_size)
+        input_size, heatmap_size = arguments.check_sizes(
+            self, input_size, heatmap_size)
         arguments.check_choice(self, 'target', target, arguments.TARGETS)
         arguments.check_odd(self, 'decode_nms_kernel', decode_nms_kernel)
         super().__init__(
@@ -117,14 +116,11 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
                keypoints: np.ndarray,
                keypoints_visible: Optional[np.ndarray] = None,
                input_size: Optional[Tuple[int, int]] = None) -> dict:
-        """Encode instances; see the class for what is returned.
+        """Encode instances (N, K, 2), in input px; see the class.
 
-        Args:
-            keypoints: Coordinates in shape (N, K, 2), in input px. Not
-                changed.
-            keypoints_visible: Visibility in shape (N, K); below 0.5 means
-                invisible. ``None`` means all visible. Not changed.
-            input_size: (w, h) of the crop, which a pipeline passes.
+        ``keypoints_visible`` (N, K) below 0.5 means invisible, ``None`` all
+        visible; a pipeline passes the size (w, h) of its crops. The arrays are
+        not changed.
         """
         encoded = arguments.encoder_of_samples(self, input_size,
                                                len(keypoints))
@@ -153,14 +149,9 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
                      keypoint_weights: Sequence[Tensor]) -> Tensor:
         """Make the heatmaps of a batch on the labels' device.
 
-        Args:
-            keypoint_labels: Labels from :meth:`encode` with
-                ``target='keypoints'`` of B images, each in shape (N, K, 2),
-                in input px. N may differ.
-            keypoint_weights: Weights, each in shape (N, K).
-
-        Returns:
-            Heatmaps in shape (B, K, H, W), float32.
+        Of B images with labels (N, K, 2) and weights (N, K) from
+        :meth:`encode` with ``target='keypoints'``, where N may differ, it
+        makes heatmaps (B, K, H, W), float32.
         """
         labels = keypoint_labels[0]
         scale = labels.new_tensor(self.scale_factor)
@@ -263,13 +254,8 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
                search: Search) -> Decoded:
         """Group candidates into instances and fill in missing keypoints.
 
-        Args:
-            points: Candidates in shape (B, K, M, 2), in heatmap cells.
-            values: Their values in shape (B, K, M).
-            cell_tags: Tags of their cells in shape (B, K, M, L).
-            point_tags: Tags of the cells with the points, in the same shape.
-            order: Order in which keypoints join groups.
-            search: See :meth:`_fill_missing`.
+        The candidates (B, K, M, 2) in heatmap cells have values (B, K, M), and
+        tags (B, K, M, L) of their cells before and after refinement.
         """
         parts = points, values[..., None], cell_tags, point_tags
         packed = torch.cat(parts, dim=-1).detach().cpu().numpy()

@@ -96,9 +96,8 @@ class SRHeatmap(MSRAHeatmap):
                  blur_kernel_size: Optional[int] = None,
                  use_udp: bool = False,
                  target: str = 'heatmaps') -> None:
-        input_size = arguments.check_size(self, 'input_size', input_size)
-        heatmap_size = arguments.check_size(self, 'heatmap_size', heatmap_size
-                                            or input_size)
+        input_size, heatmap_size = arguments.check_sizes(
+            self, input_size, heatmap_size)
         if sigma is None:
             sigma = 8 * heatmap_size[0] / input_size[0]
         sigma = arguments.check_positive(self, 'sigma', sigma)
@@ -129,14 +128,11 @@ class SRHeatmap(MSRAHeatmap):
                keypoints: np.ndarray,
                keypoints_visible: Optional[np.ndarray] = None,
                input_size: Optional[Tuple[int, int]] = None) -> dict:
-        """Encode keypoints; see the class for what is returned.
+        """Encode keypoints (1, K, 2), in input px; see the class.
 
-        Args:
-            keypoints: Coordinates in shape (1, K, 2), in input px. Not
-                changed.
-            keypoints_visible: Visibility in shape (1, K); below 0.5 means
-                invisible. ``None`` means all visible. Not changed.
-            input_size: (w, h) of the crop, which a pipeline passes.
+        ``keypoints_visible`` (1, K) below 0.5 means invisible, ``None`` all
+        visible; a pipeline passes the size (w, h) of its crops. The arrays are
+        not changed.
         """
         arguments.require(
             self,

@@ -10,18 +10,10 @@ from srpose_mm.codecs.utils.arguments import check_positive_integers, require
 
 
 class ConvBNReLU(nn.Sequential):
-    """1x1 convolution, normalisation, ReLU.
+    """1x1 convolution, normalization, ReLU: (B, I, H, W) -> (B, O, H, W).
 
-    As in SRPose, the convolution has a bias although the normalisation cancels
+    As in SRPose, the convolution has a bias although the normalization cancels
     it; :class:`mmcv.cnn.ConvModule` would warn about the bias at every use.
-
-    Shapes: (B, I, H, W) -> (B, O, H, W), with I ``in_channels`` and O
-    ``out_channels``.
-
-    Args:
-        in_channels: Channels of the features, I.
-        out_channels: Channels of the result, O.
-        norm_cfg: Config of the normalisation layer.
     """
 
     def __init__(self, in_channels: int, out_channels: int, norm_cfg: dict):

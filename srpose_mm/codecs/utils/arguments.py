@@ -15,6 +15,14 @@ def require(owner: Any, valid: bool, message: str) -> None:
         raise ValueError(f'{type(owner).__name__}: {message}')
 
 
+def check_sizes(codec: Any, input_size: Any,
+                heatmap_size: Any) -> Tuple[Tuple[int, int], Tuple[int, int]]:
+    """Return both sizes as integers, (w, h) and (W, H), or raise."""
+    input_size = check_size(codec, 'input_size', input_size)
+    return input_size, check_size(codec, 'heatmap_size', heatmap_size
+                                  or input_size)
+
+
 def check_size(codec: Any, name: str, size: Any) -> Tuple[int, int]:
     """Return ``size`` as two positive integers, (w, h), or raise."""
     valid = isinstance(size, (tuple, list)) and len(size) == 2 and all(

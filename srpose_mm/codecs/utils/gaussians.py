@@ -104,18 +104,12 @@ def gaussian_heatmaps(keypoints: Tensor, visible: Tensor, heatmap_size: Size,
 
 def draw_instances(heatmaps: Tensor, keypoints: Tensor, visible: Tensor,
                    sigma: float, rounded: bool) -> None:
-    """Draw the Gaussians of one image's instances, in place.
+    """Draw Gaussians of one image into heatmaps (K, H, W), in place.
 
-    Each Gaussian is drawn on a square of its radius around the nearest cell:
-    time and memory grow with the instances, not with the heatmaps. Of two
-    Gaussians the higher counts.
-
-    Args:
-        heatmaps: Heatmaps in shape (K, H, W), float32.
-        keypoints: Coordinates in shape (N, K, 2), in cells.
-        visible: Which Gaussians are drawn, bool in shape (N, K).
-        sigma: Standard deviation in cells.
-        rounded: Centre a Gaussian on the cell nearest to its keypoint.
+    Of two Gaussians the higher counts. Each one is drawn on a square of its
+    radius around the nearest cell: time and memory grow with the instances,
+    not with the heatmaps. ``keypoints`` (N, K, 2) are in cells; for the others
+    see :func:`gaussian_heatmaps`.
     """
     keypoints = keypoints.float()
     device = keypoints.device

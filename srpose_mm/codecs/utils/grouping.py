@@ -2,7 +2,7 @@
 
 Letters: B batch, N instances, K keypoints, M candidates of each keypoint, L
 numbers in a tag, H and W the rows and columns of a heatmap, Q searches, S
-segments of a heatmap.
+segments of a heatmap, P segments that are searched.
 """
 from typing import Dict, List, Optional, Sequence, Tuple
 
@@ -13,9 +13,10 @@ from torch import Tensor
 
 from .peaks import SEGMENT, in_segments
 
+# Segments that are searched before others are ruled out.
 SEGMENTS_AT_ONCE = 64
 
-# The candidates of an instance, one number for each keypoint, and their tags.
+# The candidates of an instance, a number for each keypoint, and their tags.
 Instance = Tuple[np.ndarray, List[np.ndarray]]
 
 
@@ -45,10 +46,10 @@ def group_by_tags(values: np.ndarray,
 
     Returns:
         The candidate of each keypoint in shape (N, K), int64, -1 where an
-        instance has none, in the order in which instances started.
+        instance has none, in the order in which instances started. They are
+        the instances of ``mmpose.codecs.AssociativeEmbedding``.
 
-    Source: Newell et al., "Associative Embedding" (NIPS 2017), section 3.2;
-    the same instances as ``mmpose.codecs.AssociativeEmbedding`` groups.
+    Source: Newell et al., "Associative Embedding" (NIPS 2017), section 3.2.
     """
     instances: Dict[float, Instance] = {}
     for k in order:
@@ -111,8 +112,9 @@ def strongest_of_nearest(heatmaps: Tensor, tags: Tensor, maps: Tensor,
 
     The cell has the lowest ``100 * round(distance) - value`` of its heatmap,
     and of equal cells it is the first. The extremes of the values and tags of
-    a segment bound the cost of its cells: segments whose bound is too high are
-    not searched, which does not change the result.
+    a segment bound the cost of its cells. Segments whose bound is above the
+    lowest cost in the most promising ones are not searched, which does not
+    change the result.
 
     Args:
         heatmaps: Heatmaps in shape (B, K, H, W), float32.
@@ -121,38 +123,41 @@ def strongest_of_nearest(heatmaps: Tensor, tags: Tensor, maps: Tensor,
         wanted: The tag of each search in shape (Q, L).
 
     Returns:
-        Cells y * W + x in shape (Q, ), int64. A cell whose value or tag is NaN
-        is returned only if its heatmap has no other.
+        Cells y * W + x in shape (Q, ), int64; one whose value or tag is NaN
+        only if its heatmap has no other.
     """
-    length, count = tags.shape[1:3]
     # A cost of NaN is never the lowest.
     heat = in_segments(heatmaps.flatten(0, 1), torch.nan)
-    tags = in_segments(tags.flatten(0, 2), torch.nan)
-    image = torch.div(maps, count, rounding_mode='floor')
-    # Where the tags of each search lie in (B * L * K, S, 64).
-    planes = image * (length - 1) * count + maps
-    planes = planes + count * torch.arange(
-        length, device=maps.device)[:, None]
+    # (L, B * K, S, 64), as the heatmaps with L first.
+    tags = in_segments(tags.transpose(0, 1).flatten(1, 2), torch.nan)
     wanted = wanted.T[..., None]
-    lowest, highest = tags.amin(-1)[planes], tags.amax(-1)[planes]
+    lowest, highest = tags.amin(-1)[:, maps], tags.amax(-1)[:, maps]
     gaps = torch.maximum(lowest - wanted, wanted - highest).clamp_min(0)
     bounds = tag_cost(gaps, heat.amax(-1)[maps])
     bounds = bounds.nan_to_num(nan=-torch.inf)
+    steps = torch.arange(SEGMENT, device=maps.device)
+    none = heat.shape[1:].numel()
 
-    best = torch.full_like(bounds[:, 0], torch.inf)
-    cells = torch.zeros_like(maps)
-    active = torch.arange(len(maps), device=maps.device)
-    segments = bounds.argmin(dim=1, keepdim=True)
-    while len(active):
-        cost, cell = _search(heat, tags, maps[active], planes[:, active],
-                             wanted[:, active], segments)
-        # Of equal costs the first cell counts.
-        better = (cost < best[active]) | (
-            (cost == best[active]) & (cell < cells[active]))
-        best[active] = torch.where(better, cost, best[active])
-        cells[active] = torch.where(better, cell, cells[active])
-        active, segments = _remaining(bounds, active, segments, best, cells)
-    return cells
+    def search(query: Tensor, segment: Tensor) -> Tuple[Tensor, Tensor]:
+        """Return the lowest cost of each search, and its cell."""
+        cost = tag_cost(tags[:, maps[query], segment] - wanted[:, query],
+                        heat[maps[query], segment])
+        cost = cost.nan_to_num(nan=torch.inf)
+        best = torch.full_like(bounds[:, 0], torch.inf).scatter_reduce(
+            0, query, cost.amin(dim=1), 'amin')
+        cells = (segment[:, None] * SEGMENT + steps).masked_fill(
+            cost != best[query, None], none)
+        return best[:, None], torch.full_like(maps, none).scatter_reduce(
+            0, query, cells.amin(dim=1), 'amin')[:, None]
+
+    first = bounds.topk(min(SEGMENTS_AT_ONCE, bounds.shape[1]), largest=False)
+    queries = torch.arange(len(maps), device=maps.device)[:, None]
+    best, cells = search(queries.expand_as(first.indices).flatten(),
+                         first.indices.flatten())
+    starts = torch.arange(bounds.shape[1], device=maps.device) * SEGMENT
+    able = (bounds < best) | ((bounds == best) & (starts <= cells))
+    able[queries, torch.div(cells, SEGMENT, rounding_mode='floor')] = True
+    return search(*able.nonzero().unbind(dim=1))[1][:, 0]
 
 
 def tag_cost(differences: Sequence[Tensor], values: Tensor) -> Tensor:
@@ -162,33 +167,3 @@ def tag_cost(differences: Sequence[Tensor], values: Tensor) -> Tensor:
     """
     squares = sum(difference**2 for difference in differences)
     return squares.sqrt().round() * 100 - values
-
-
-def _search(heat: Tensor, tags: Tensor, maps: Tensor, planes: Tensor,
-            wanted: Tensor, segments: Tensor) -> Tuple[Tensor, Tensor]:
-    """Return the lowest cost in some segments of each search, and its cell."""
-    cost = tag_cost(tags[planes[..., None], segments] - wanted[..., None],
-                    heat[maps[:, None], segments])
-    cost = cost.nan_to_num(nan=torch.inf)
-    steps = torch.arange(SEGMENT, device=segments.device)
-    cell = (segments[..., None] * SEGMENT + steps).flatten(1)
-    cost = cost.flatten(1)
-    lowest = cost.amin(dim=1, keepdim=True)
-    others = torch.iinfo(cell.dtype).max
-    return lowest[:, 0], cell.masked_fill(cost != lowest, others).amin(dim=1)
-
-
-def _remaining(bounds: Tensor, active: Tensor, segments: Tensor, best: Tensor,
-               cells: Tensor) -> Tuple[Tensor, Tensor]:
-    """Return the searches that are not decided and their next segments."""
-    bounds[active] = bounds[active].scatter(1, segments, torch.inf)
-    bound, limit = bounds[active], best[active, None]
-    starts = torch.arange(bound.shape[1], device=bound.device) * SEGMENT
-    able = (bound < limit) | (
-        (bound == limit) & (starts < cells[active, None]))
-    able &= bound < torch.inf
-    bound = bound.masked_fill(~able, torch.inf)
-    undecided = able.any(dim=1)
-    count = min(SEGMENTS_AT_ONCE, bound.shape[1])
-    segments = bound[undecided].topk(count, largest=False).indices
-    return active[undecided], segments

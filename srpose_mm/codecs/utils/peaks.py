@@ -21,9 +21,8 @@ class Peaks:
     """Peaks of heatmaps, with the parts of the heatmaps around them.
 
     Args:
-        cells: Coordinates (x, y) of the peaks in shape (B, K, 2), or of M
-            peaks of each whole heatmap in shape (B, K, M, 2), float32, in
-            heatmap cells; (-1, -1) without a peak.
+        cells: Coordinates (x, y) of the peaks, float32, (-1, -1) without one,
+            in shape (B, K, 2); (B, K, M, 2) for M peaks of whole heatmaps.
         scores: Values of the peaks in shape (B, K) or (B, K, M), float32.
         patches: A part of each heatmap in shape (B, K, P, Q), or the
             heatmaps. Cells of a part outside the heatmap have no meaning.
@@ -55,16 +54,10 @@ class Peaks:
     @classmethod
     def of_windows(cls, windows: Tensor, corners: Tensor,
                    map_hw: Tuple[int, int]) -> 'Peaks':
-        """Return the highest cell among some windows of each heatmap.
+        """Return the highest cell among M square windows of each heatmap.
 
-        Args:
-            windows: Square windows in shape (B, K, M, n, n).
-            corners: Coordinates of their first cells in shape (B, K, M, 2).
-            map_hw: (H, W) of the heatmaps.
-
-        Returns:
-            Peaks like those of :meth:`of_heatmaps`; the patches are the
-            windows of the peaks.
+        The windows (B, K, M, n, n) have their first cells at ``corners``
+        (B, K, M, 2). The patches are the windows of the peaks.
         """
         steps = torch.arange(windows.shape[-1], device=windows.device)
         index, inside = window_index(corners, steps, steps, map_hw)
@@ -87,12 +80,9 @@ def _pick(values: Tensor, index: Tensor) -> Tensor:
 
 
 def heatmap_argmax(heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
-    """Return the highest cell of each heatmap.
+    """Return the highest cell of each heatmap (B, K, H, W).
 
     The function can be traced for any B and exported to ONNX.
-
-    Args:
-        heatmaps: Heatmaps in shape (B, K, H, W), of any floating dtype.
 
     Returns:
         The cells' coordinates (x, y) in shape (B, K, 2) and their values in
@@ -112,12 +102,9 @@ def heatmap_argmax(heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
 
 def local_maxima(maps: Tensor, size: int,
                  count: int) -> Tuple[Tensor, Tensor]:
-    """Return the highest local maxima of maps (B, K, H, W).
+    """Return the M highest local maxima of maps (B, K, H, W).
 
-    Args:
-        maps: The maps.
-        size: Size of the square around a cell without a higher one, odd.
-        count: Number of maxima, M; H * W if that is less.
+    A local maximum is not lower than the ``size`` x ``size`` cells around it.
 
     Returns:
         Values (B, K, M), falling, and cells (x, y) in shape (B, K, M, 2),
@@ -131,7 +118,7 @@ def local_maxima(maps: Tensor, size: int,
 
 def top_candidates(heatmaps: Tensor, tags: Tensor, nms_kernel: int,
                    count: int) -> Tuple[Tensor, Tensor, Tensor]:
-    """Return the highest peaks of each heatmap, those of stock decoding.
+    """Return the M highest peaks of each heatmap, as stock decoding does.
 
     Args:
         heatmaps: Heatmaps in shape (B, K, H, W).
@@ -154,14 +141,11 @@ def tags_at(points: Tensor,
             tags: Tensor,
             factor: int = 1,
             shifts: Sequence[int] = (0, )) -> Tensor:
-    """Return the tags (B, K, M, L) of the heatmap cells with points.
+    """Return the tags (B, K, M, L) of heatmap cells with points (B, K, M, 2).
 
-    Args:
-        points: Coordinates in shape (B, K, M, 2), in heatmap cells.
-        tags: Tags in shape (B, L, K, h, w).
-        factor: Heatmap cells for one cell of the tags along each axis.
-        shifts: Heatmap cells by which each of the L maps of tags, or all of
-            them, are moved to the right.
+    The tags (B, L, K, h, w) have one cell for ``factor`` x ``factor`` heatmap
+    cells. Each of the L maps of tags is moved to the right by its shift, in
+    heatmap cells.
     """
     height, width = tags.shape[-2:]
     last = last_cell((height * factor, width * factor), points.device)
@@ -196,10 +180,9 @@ def _top_cells(peaks: Tensor, count: int) -> Tuple[Tensor, Tensor]:
 
 
 def in_segments(maps: Tensor, fill: float) -> Tensor:
-    """Cut maps (..., H, W) into segments (..., M, 64).
+    """Cut maps (..., H, W) into segments (..., M, 64), a view if they fit.
 
-    The result is a view if H * W is a multiple of 64; else ``fill`` is the
-    value of the cells that the last segment lacks.
+    Cells that the last segment lacks are filled up.
     """
     cells = maps.flatten(-2)
     lacking = -cells.shape[-1] % SEGMENT

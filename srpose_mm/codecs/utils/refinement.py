@@ -46,14 +46,9 @@ def refine_parabola(peaks: Peaks, step: int) -> Tensor:
     step of sigma is the least sensitive to noise: closer samples differ too
     little, farther samples are too low.
 
-    Args:
-        peaks: One peak of each heatmap.
-        step: Cells between samples; fewer next to the border.
-
-    Returns:
-        Refined coordinates, moved by up to a step. A peak does not move along
-        an axis if it lies on the border, if a sample is not positive or if
-        the samples form no peak.
+    Samples are ``step`` cells apart, fewer next to the border. A peak moves by
+    up to a step; it does not move along an axis if it lies on the border, if
+    a sample is not positive or if the samples form no peak.
     """
     flat = peaks.patches.flatten(2)
     strides = torch.tensor([1, peaks.patches.shape[-1]], device=flat.device)
@@ -211,9 +206,8 @@ def gather_windows(heatmaps: Tensor, keypoints: Tensor,
                    radius: int) -> Tensor:
     """Copy the square of cells around each keypoint out of its heatmap.
 
-    The heatmaps (B, K, H, W) and whole cells (B, K, ..., 2) give windows
-    (B, K, ..., 2 * radius + 1, 2 * radius + 1), float32, zero outside the
-    heatmap.
+    Heatmaps (B, K, H, W) and whole cells (B, K, ..., 2) give windows
+    (B, K, ..., 2 * radius + 1, 2 * radius + 1), float32, zero outside.
     """
     steps = torch.arange(-radius, radius + 1, device=heatmaps.device)
     index, inside = window_index(keypoints, steps, steps, heatmaps.shape[-2:])

@@ -105,17 +105,10 @@ def strongest_in_windows(maps: WindowedHeatmaps, index: Tensor,
                          instance: Tensor, wanted: Tensor) -> Tensor:
     """Return the highest cell among those with the tag nearest to a given one.
 
-    The pooled heatmap is searched, then the window around the cell there.
-
-    Args:
-        maps: Heatmaps and tags.
-        index: The heatmap b * K + k of each of Q searches, int64 (Q, ).
-        instance: The instance of each search, int64 in shape (Q, ); no two
-            searches have the same heatmap and instance.
-        wanted: The tag of each search in shape (Q, L).
-
-    Returns:
-        (x, y, value) of the cells in shape (Q, 3).
+    The pooled heatmap is searched, then the window around the cell there. Each
+    of Q searches has a heatmap b * K + k, an instance, both int64, and a tag
+    (L, ); no two have the same heatmap and instance. The result is (x, y,
+    value) of the cells in shape (Q, 3).
     """
     (batch, keypoints, _, width), r = maps.pooled.shape, maps.factor
     found = strongest_of_nearest(maps.pooled, maps.keypoint_tags, index,

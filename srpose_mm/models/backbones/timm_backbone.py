@@ -8,6 +8,8 @@ from mmpose.utils.typing import OptConfigType
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from srpose_mm.codecs.utils.arguments import require
+
 FINEST_STRIDE = 4
 
 
@@ -58,9 +60,8 @@ class TimmBackbone(BaseModule):
                  model_args: Optional[dict] = None,
                  init_cfg: OptConfigType = None):
         super().__init__(init_cfg)
-        if pretrained and init_cfg:
-            raise ValueError('TimmBackbone: expected pretrained or init_cfg, '
-                             f'got both, init_cfg={init_cfg}; omit one')
+        require(self, not (pretrained and init_cfg), 'expected pretrained or '
+                f'init_cfg, got both, init_cfg={init_cfg}; omit one')
         self.model_name = model_name
         self.pretrained = pretrained
         self.norm_eval = norm_eval
@@ -110,13 +111,11 @@ class TimmBackbone(BaseModule):
     def init_weights(self) -> None:
         """Load pretrained weights, from timm or from a checkpoint of timm."""
         init_cfg = self.init_cfg if isinstance(self.init_cfg, dict) else {}
-        if self.pretrained:
-            overlay = None
-        elif init_cfg.get('type') == 'Pretrained' and not init_cfg.get(
-                'prefix'):
-            weights = self._read_weights(init_cfg['checkpoint'])
-            overlay = dict(state_dict=weights)
-        else:
+        overlay = None
+        if init_cfg.get('type') == 'Pretrained' and not init_cfg.get('prefix'):
+            overlay = dict(
+                state_dict=self._read_weights(init_cfg['checkpoint']))
+        elif not self.pretrained:
             super().init_weights()
             return
         try:
@@ -160,11 +159,10 @@ class TimmBackbone(BaseModule):
         modules = list(self.model.named_modules())
         inside = [i for i, (name, _) in enumerate(modules)
                   if f'{name}.'.startswith(prefixes)]
-        if not inside:
-            raise ValueError(
-                f'TimmBackbone: expected frozen_stages to be a level up to '
-                f'the last output of {self.model_name} whose layers timm '
-                f'names, got {self.frozen_stages}')
+        require(
+            self, inside, 'expected frozen_stages to be a level up to the '
+            f'last output of {self.model_name} whose layers timm names, got '
+            f'{self.frozen_stages}')
         return [module for _, module in modules[:inside[-1] + 1]]
 
     def _read_weights(self, checkpoint: str) -> dict:

@@ -24,21 +24,13 @@ def sine_position_encoding(height: int,
                            width: int,
                            channels: int,
                            device: Optional[torch.device] = None) -> Tensor:
-    """Sines and cosines of the row and of the column of each cell.
+    """Return sines and cosines (H * W, C) of each cell's row and column.
 
     Rows and columns are counted from 1 and scaled so that the last one is
     2 pi: grids of all sizes share one range. The first half of the channels
     encodes the row, the second the column; in each half, channels 2j and
-    2j + 1 are sine and cosine at the frequency 10000^(-4j / C).
-
-    Args:
-        height: Rows of the grid, H.
-        width: Columns of the grid, W.
-        channels: Channels of the encoding, C, a multiple of 4.
-        device: Where to make it.
-
-    Returns:
-        The encoding in shape (H * W, C), row by row.
+    2j + 1 are sine and cosine at the frequency 10000^(-4j / C). C is a
+    multiple of 4; cells are ordered row by row.
     """
     pairs = channels // 4
     frequencies = TEMPERATURE**(-torch.arange(pairs, device=device) / pairs)
@@ -91,15 +83,14 @@ class TransPose(BaseModule):
     """The first stages of a ResNet, then a transformer encoder at stride 8.
 
     The defaults are TransPose-R-A4: 4 735 040 parameters and, for a 256x192
-    input, a fixed table of 768 x 256 positions. The table is a buffer that
-    checkpoints leave out; inputs of other sizes get a table of their own.
+    input, a fixed table of 768 x 256 positions, which checkpoints leave out.
+    Inputs of other sizes get a table of their own.
 
     Shapes: images (B, 3, H, W) -> one feature map for each of ``out_indices``,
     fine to coarse: 0 is the ResNet's first stage in shape (B, S, H / 4,
     W / 4), with S 256 from ``depth`` 50 on, 1 the encoder's output in shape
-    (B, C, H / 8, W / 8), with C ``embed_channels``. Sizes are rounded up.
-    Heads that read ``feats[-1]`` find the latter there; :class:`SRPoseNeck`
-    takes both, ``(0, 1)``, with ``in_channels=(256, 256)``.
+    (B, C, H / 8, W / 8). Sizes are rounded up. :class:`SRPoseNeck` uses both,
+    ``(0, 1)``, with ``in_channels=(256, 256)``.
 
     Args:
         depth: Depth of the ResNet, of which two stages are used.
@@ -114,12 +105,10 @@ class TransPose(BaseModule):
             positions are kept ready.
         out_indices: Which feature maps to return, ``(1, )`` or ``(0, 1)``.
         init_cfg: Initialization config. One of type ``Pretrained`` is for the
-            ResNet: its ``checkpoint`` holds a ResNet, e.g.
-            ``'torchvision://resnet50'``, and its ``prefix`` tells where, e.g.
+            ResNet, e.g. ``'torchvision://resnet50'``, with ``prefix``
             ``'backbone.'`` in a pose model with that backbone and
             ``'backbone.resnet.'`` in one with this. Others are for the rest;
-            without any, matrices are drawn as Xavier's uniform. A whole
-            trained model comes by the config's ``load_from``.
+            without any, matrices are drawn as Xavier's uniform.
 
     Raises:
         ValueError: If a number is out of range, ``out_indices`` is neither of
@@ -192,13 +181,13 @@ class TransPose(BaseModule):
         return dict(init_cfg=pretrained[0]) if pretrained else {}, own
 
     def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
-        """Images (B, 3, H, W) to the feature maps of ``out_indices``."""
+        """Return the feature maps of images (B, 3, H, W)."""
         fine, x = self.resnet(x)
         outs = fine, self._encode(self.reduction(x))
         return tuple(outs[i] for i in self.out_indices)
 
     def _encode(self, x: Tensor) -> Tensor:
-        """Features (B, C, h, w) through the encoder, to the same shape."""
+        """Encode features (B, C, h, w); the shape remains."""
         channels, *grid = x.shape[1:]
         position = self.position
         if tuple(grid) != self.grid:

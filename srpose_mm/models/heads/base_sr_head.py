@@ -99,17 +99,11 @@ class BaseSRHead(SRHeadMixin, HeatmapHead):
                       feats: Features,
                       metainfo: Optional[dict] = None,
                       test_cfg: OptConfigType = None) -> Peaks:
-        """Compute the peaks of the finest heatmaps, but not the heatmaps.
+        """Return the peaks of the finest heatmaps, for :class:`SRHeatmap`.
 
-        Args:
-            feats: The features of :meth:`forward`, or those of the images and
-                of the mirrored images with ``flip_test``.
-            metainfo: Metainfo of a sample, of which ``flip_test`` needs the
-                ``flip_indices``.
-            test_cfg: ``flip_test`` and ``shift_heatmap``.
-
-        Returns:
-            The peaks that :class:`SRHeatmap` decodes.
+        The heatmaps are not made. For flip test, ``feats`` are those of the
+        images and of the mirrored images, ``metainfo`` has ``flip_indices``
+        and ``test_cfg`` ``flip_test`` and ``shift_heatmap``.
         """
         samplers = self.samplers(feats, metainfo, test_cfg or {})
         return utils.find_peaks(samplers, self.decoder.refine_reach)
@@ -138,10 +132,7 @@ class BaseSRHead(SRHeadMixin, HeatmapHead):
             batch_data_samples: B samples with heatmaps (K, H, W), or keypoint
                 labels (1, K, 2) from which the decoder makes them, and
                 keypoint weights (1, K).
-            train_cfg: ``compute_acc=False`` leaves the accuracy out.
-
-        Returns:
-            The losses, and ``acc_pose`` of the finest heatmaps.
+            train_cfg: ``compute_acc=False`` leaves ``acc_pose`` out.
         """
         maps = self.forward_levels(feats)
         targets, weights = utils.gather_targets(self, batch_data_samples,

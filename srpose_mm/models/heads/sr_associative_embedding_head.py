@@ -166,16 +166,10 @@ class SRAssociativeEmbeddingHead(SRHeadMixin, AssociativeEmbeddingHead):
                          feats: Features,
                          metainfo: Optional[dict] = None,
                          test_cfg: OptConfigType = None) -> WindowedHeatmaps:
-        """Prepare the heatmaps for evaluation in windows.
+        """Prepare the heatmaps of one scale for evaluation in windows.
 
-        Args:
-            feats: See :meth:`predict`; of one scale.
-            metainfo: Metainfo of a sample, of which ``flip_test`` needs the
-                ``flip_indices``.
-            test_cfg: ``flip_test`` and ``shift_heatmap``.
-
-        Returns:
-            The heatmaps that :class:`SRAssociativeEmbedding` decodes.
+        For flip test, ``metainfo`` has ``flip_indices`` and ``test_cfg``
+        ``flip_test`` and ``shift_heatmap``.
         """
         samplers = self.samplers(feats, metainfo, test_cfg or {})
         tags = [self.tag_layer(sampler.feats) for sampler in samplers]
@@ -224,9 +218,6 @@ class SRAssociativeEmbeddingHead(SRHeadMixin, AssociativeEmbeddingHead):
                 labels (N, K, 2) and weights (N, K) from which the decoder
                 makes them, masks (1, H, W) and keypoint indices (N, K, 2).
             train_cfg: Not used.
-
-        Returns:
-            ``loss_kpt``, ``loss_pull`` and ``loss_push``.
         """
         heatmaps, tags = self.forward(feats)
         if not self.tag_per_keypoint:

@@ -83,16 +83,13 @@ class SRPoseHead(BaseSRHead):
             init_cfg=init_cfg)
         levels = len(in_channels)
         strides = [4 * 2**i for i in reversed(range(levels))]
-        defaults = dict(
-            embed_channels=[max(4, stride // 2) for stride in strides],
-            upscale_factors=level_factors(strides),
-            kernel_sizes=[max(3, 11 - 2 * i) for i in range(levels, 0, -1)],
-            loss_weights=[1e-4] + [1.] * levels)
-        given = (embed_channels, upscale_factors, kernel_sizes, loss_weights)
-        options = {
-            name: default if values is None else values
-            for (name, default), values in zip(defaults.items(), given)
-        }
+        options = dict(
+            embed_channels=embed_channels
+            or [max(4, stride // 2) for stride in strides],
+            upscale_factors=upscale_factors or level_factors(strides),
+            kernel_sizes=kernel_sizes
+            or [max(3, 11 - 2 * i) for i in range(levels, 0, -1)],
+            loss_weights=loss_weights or [1e-4] + [1.] * levels)
         for name, values in options.items():
             expected = levels + (name == 'loss_weights')
             require(

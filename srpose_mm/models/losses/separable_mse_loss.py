@@ -16,9 +16,8 @@ CHUNK = 2**22
 class SeparableMSELoss(KeypointMSELoss):
     """:class:`KeypointMSELoss` that does not need a dense target.
 
-    With a :class:`SeparableHeatmaps` target, forward and backward read the
-    prediction and the profiles; the gradient is the only array of the
-    prediction's size. The loss is summed in float32 at least; the gradient
+    With a :class:`SeparableHeatmaps` target, the gradient is the only array of
+    the prediction's size. The loss is summed in float32 at least; the gradient
     has the prediction's dtype. With a dense target this is
     :class:`KeypointMSELoss`.
 
@@ -88,12 +87,10 @@ class SeparableMSELoss(KeypointMSELoss):
 
 
 class _SquaredError(torch.autograd.Function):
-    """Squared error of each heatmap, summed over its cells.
+    """Squared error (B, K) of each heatmap, summed over its cells.
 
     The backward computes the differences again: to read the prediction twice
     is cheaper than to store the differences.
-
-    Shapes: output (B, K, H, W), rows (B, K, H), columns (B, K, W) -> (B, K).
     """
 
     @staticmethod

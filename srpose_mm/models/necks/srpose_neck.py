@@ -21,8 +21,8 @@ class SRPoseNeck(BaseModule):
 
     Shapes: the backbone's outputs, fine to coarse, (B, I_i, h_i, w_i) ->
     (lr, feat_0, ..., feat_{n-1}), coarse to fine, with lr (B, K, h_0, w_0)
-    and feat_i (B, O_i, h_i, w_i). The last one is the finest, so that stock
-    heads, which read ``feats[-1]``, can follow.
+    and feat_i (B, O_i, h_i, w_i). Stock heads, which read ``feats[-1]``, can
+    follow.
 
     Args:
         in_channels: Channels of the backbone's outputs, I_i, coarse to fine:
@@ -84,11 +84,7 @@ class SRPoseNeck(BaseModule):
             ConvBNReLU(coarse, fine, norm_cfg))
 
     def forward(self, feats: Sequence[Tensor]) -> Tuple[Tensor, ...]:
-        """Fuse the backbone's outputs, fine to coarse.
-
-        Returns:
-            lr and the features of each level, (lr, feat_0, ...).
-        """
+        """Return (lr, feat_0, ...) of feature maps, fine to coarse."""
         feats = feats[::-1]
         check_channels(self, feats, self.in_channels)
         lr = self.lr_head(feats[0])

@@ -1,4 +1,4 @@
-from typing import Sequence, Tuple
+from typing import Any, Sequence, Tuple
 
 from mmcv.cnn import build_norm_layer
 from mmpose.registry import MODELS
@@ -25,9 +25,7 @@ class SRPosePyramidNeck(SRPoseNeck):
     Args:
         in_channels: Channels of the last feature map, C.
         num_keypoints: Number of keypoints, K.
-        out_channels: Width of each level, O_i, coarse to fine.
-        norm_cfg: Config of the normalization layers; ``None`` is BN.
-        init_cfg: Initialization config.
+        **kwargs: The other options of :class:`SRPoseNeck`.
 
     Raises:
         ValueError: If the map has not ``in_channels`` channels.
@@ -40,12 +38,11 @@ class SRPosePyramidNeck(SRPoseNeck):
     def __init__(self,
                  in_channels: int,
                  num_keypoints: int,
-                 out_channels: Sequence[int] = (256, 128, 64, 32),
                  norm_cfg: OptConfigType = None,
-                 init_cfg: OptConfigType = None):
+                 **kwargs: Any):
         half, quarter = in_channels // 2, in_channels // 4
         super().__init__((in_channels, in_channels, half, quarter),
-                         num_keypoints, out_channels, norm_cfg, init_cfg)
+                         num_keypoints, norm_cfg=norm_cfg, **kwargs)
         norm_cfg = norm_cfg or dict(type='BN')
         self.upsample_4x = nn.Sequential(
             nn.ConvTranspose2d(in_channels, half, 2, stride=2),

@@ -73,15 +73,11 @@ class HeatmapSampler:
         return pooled + self.bias.mean(dim=(1, 2))[:, None, None]
 
     def windows(self, cells: Tensor, radius: int) -> Tensor:
-        """Return the heatmaps around some feature cells.
+        """Return the heatmaps around feature cells (B, K, M, 2), int64.
 
-        Args:
-            cells: Feature cells in shape (B, K, M, 2), int64.
-            radius: Feature cells on each side of the middle one.
-
-        Returns:
-            Windows in shape (B, K, M, n, n) with n = r * (2 * radius + 1).
-            Their cells outside the heatmap have no meaning.
+        With ``radius`` feature cells on each side of the middle one, windows
+        have shape (B, K, M, n, n) with n = r * (2 * radius + 1). Their cells
+        outside the heatmap have no meaning.
         """
         r, size = self.factor, self.weight.shape[-1]
         batch, keypoints, count = cells.shape[:3]
@@ -139,11 +135,9 @@ def find_peaks(samplers: List[HeatmapSampler], reach: int,
     Args:
         samplers: Samplers whose heatmaps are averaged, of one image or of an
             image and its mirror image.
-        reach: Cells around a peak that its refinement reads.
+        reach: Cells around a peak that its refinement reads. The patches of
+            the peaks extend so far.
         count: Number of candidates.
-
-    Returns:
-        The peaks, with the patch of the heatmaps that the refinement reads.
     """
     factor = samplers[0].factor
     pooled = mean([sampler.pooled() for sampler in samplers])
