@@ -40,8 +40,7 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
         - keypoint_indices (np.ndarray): (N, K, 2), int64: the heatmap cell
           y * W + x, and 1 if the keypoint has a tag, else 0
         - keypoint_weights (np.ndarray): (N, K), float32
-        - encoder (tuple): the settings of this codec, N times; only in a
-          pipeline
+        - encoder (tuple): this codec's settings, N times; in a pipeline
 
     Args:
         input_size: (w, h) of the network input, in px.
@@ -53,8 +52,7 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
         decode_keypoint_order: Order in which keypoints join groups. ``None``
             means by number.
         decode_nms_kernel: Cells around a peak without another one, odd.
-        decode_max_instances: Largest number of instances; ``None`` for no
-            limit.
+        decode_max_instances: Largest number of instances, or ``None``.
         target: Target in a sample: ``'heatmaps'``, or ``'keypoints'``, from
             which :class:`SRAssociativeEmbeddingHead` makes the heatmaps on its
             device. Stock heads cannot train on ``'keypoints'``.
@@ -62,8 +60,7 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
 
     Raises:
         ValueError: If an argument is out of range, if the order does not name
-            each keypoint once, or if a pipeline crops to another size than
-            ``input_size``.
+            each keypoint once, or if a pipeline crops to another size.
 
     Source: "Lightweight Super-Resolution Head for Human Pose Estimation",
     section 4.3; grouping: Newell et al., "Associative Embedding" (NIPS 2017).
@@ -282,15 +279,10 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
         A missing keypoint is placed on the highest cell among those whose tag
         is nearest to the mean tag of the instance's other keypoints.
 
-        Args:
-            instances: For each of B images (x, y, score, ..., tag) of each
-                keypoint in shape (N, K, 3 + 2 * L); a score of 0 or less
-                means missing.
-            length: Numbers in a tag, L.
-            search: Function of heatmaps b * K + k, instances n, both in
-                shape (Q, ), and tags (Q, L), that returns (x, y, score) of
-                these cells in shape (Q, 3).
-            device: Device on which to search.
+        Each image has an array (N, K, 3 + 2 * L) of (x, y, score, ..., tag); a
+        score of 0 or less means missing. ``search`` is a function of heatmaps
+        b * K + k, instances n, both in shape (Q, ), and tags (Q, L = length)
+        that returns (x, y, score) of these cells in shape (Q, 3).
         """
         places, searches = [], []
         for image, rows in enumerate(instances):

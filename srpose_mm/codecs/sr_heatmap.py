@@ -44,8 +44,7 @@ class SRHeatmap(MSRAHeatmap):
         - keypoint_weights (np.ndarray): (N, K), float32; 0 if a keypoint is
           invisible, not finite, or so far outside the input that its Gaussian
           (3 sigma) does not reach the heatmap
-        - encoder (tuple): the settings of this codec, N times; only in a
-          pipeline
+        - encoder (tuple): this codec's settings, N times; in a pipeline
 
     Args:
         input_size: (w, h) of the network input, in px.
@@ -54,8 +53,7 @@ class SRHeatmap(MSRAHeatmap):
         sigma: Standard deviation of the Gaussian in cells. ``None`` means the
             usual 2 cells of a quarter-size heatmap, which is ``8 * W / w``: 8
             at full size.
-        unbiased: Centre the Gaussian on the keypoint, not on the nearest
-            cell.
+        unbiased: Centre Gaussians on the keypoint, not on the nearest cell.
         refine: Refinement of a peak: ``'none'``; ``'shift'``, a quarter cell
             towards the higher neighbour; ``'dark'``, a Newton step on the log
             of the blurred heatmap; ``'parabola'``, a fit to the log of three
@@ -65,17 +63,15 @@ class SRHeatmap(MSRAHeatmap):
         use_udp: Map pixels as UDP does, for crops made with
             ``TopdownAffine(use_udp=True)``.
         target: Target in a sample: ``'heatmaps'``, for every head, or
-            ``'keypoints'``, about 200 bytes, from which :class:`SRHead` and
-            :class:`SRPoseHead` make the heatmaps on their device. Stock heads
-            cannot train on ``'keypoints'``: they fail with ``AttributeError:
-            _gt_fields``.
+            ``'keypoints'``, about 200 bytes, from which SR heads make the
+            heatmaps on their device and with which stock heads fail with
+            ``AttributeError: _gt_fields``.
 
     Raises:
         TypeError: If ``sigma`` is not a number.
         ValueError: If an argument is out of range, if ``keypoints`` hold more
-            or less than one instance, if a pipeline crops to another size
-            than ``input_size``, or if the heatmaps to decode are not in shape
-            (B, K, H, W).
+            or less than one instance, if a pipeline crops to another size, or
+            if the heatmaps to decode are not in shape (B, K, H, W).
 
     Source: Wang et al., "Lightweight Super-Resolution Head for Human Pose
     Estimation" (ACM MM 2023), section 3.
@@ -116,6 +112,8 @@ class SRHeatmap(MSRAHeatmap):
             self.encode_scale = (size - 1) / steps
             self.decode_scale = size / steps
         self.rounded = not (unbiased or use_udp)
+        # Cells between the samples of 'parabola'.
+        self.parabola_step = max(round(sigma), 1)
         # The stock codecs draw patches that end at the radius, off their
         # centre if the radius is not an integer: such Gaussians fill the map.
         radius = geometry.gaussian_radius(sigma)
@@ -196,11 +194,6 @@ class SRHeatmap(MSRAHeatmap):
             shift=1,
             parabola=self.parabola_step,
             dark=len(self.blur_kernel) // 2 + 2)[self.refine]
-
-    @property
-    def parabola_step(self) -> int:
-        """Cells between the samples of ``'parabola'``."""
-        return max(round(self.sigma), 1)
 
     def batch_decode(
         self, batch_encoded: Union[Tensor, Peaks]

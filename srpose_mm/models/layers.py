@@ -75,18 +75,16 @@ class SRBlock(BaseModule):
     """Super-resolve features into heatmaps.
 
     A 1x1 convolution gives each keypoint an embedding of its own (the
-    keypoint encoder). From it a grouped convolution predicts a square of
-    ``upscale_factor`` x ``upscale_factor`` heatmap cells at each place, and
-    the squares are laid out as a finer heatmap.
+    keypoint encoder). From it a grouped convolution predicts a square of r x r
+    heatmap cells at each place. The squares are laid out as a finer heatmap.
 
-    Shapes: (B, C, H, W) -> (B, K, r * H, r * W), with C ``in_channels``, K
-    ``out_channels`` and r ``upscale_factor``.
+    Shapes: (B, C, H, W) -> (B, K, r * H, r * W).
 
     Args:
         in_channels: Channels of the features, C.
         out_channels: Number of keypoints, K.
         embed_channels: Channels of the embedding of one keypoint.
-        upscale_factor: Heatmap cells for one feature cell along each axis.
+        upscale_factor: Heatmap cells for one feature cell on each axis, r.
         kernel_size: Size of the predictor's convolution, odd.
         init_cfg: Initialization config.
 

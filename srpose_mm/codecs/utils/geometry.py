@@ -28,17 +28,11 @@ def gaussian_radius(sigma: float) -> float:
 def usable_keypoints(
         keypoints: np.ndarray,
         visible: Optional[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
-    """Make annotated keypoints safe to encode.
+    """Return keypoints (N, K, 2) and visibility (N, K), safe to encode.
 
-    Args:
-        keypoints: Coordinates in shape (N, K, 2). Not changed.
-        visible: Visibility in shape (N, K); ``None`` means all visible. Not
-            changed.
-
-    Returns:
-        New arrays in the same shapes, float32: finite coordinates, and
-        visibility that is 0 where the given one is below 0.5 or not finite,
-        or where a coordinate is not finite.
+    Both are new, float32: finite coordinates, and visibility that is 0 where
+    the given one is below 0.5 or not finite, or where a coordinate is not
+    finite. ``None`` means all visible.
     """
     if visible is None:
         visible = np.ones(keypoints.shape[:2], dtype=np.float32)
@@ -75,17 +69,11 @@ def cells_of_index(index: Tensor, width: int) -> Tensor:
 
 def window_index(cells: Tensor, steps_x: Tensor, steps_y: Tensor,
                  map_hw: Sequence[int]) -> Tuple[Tensor, Tensor]:
-    """Return the index y * W + x of each cell of some windows.
+    """Return the index y * W + x of each cell of windows, and where it exists.
 
-    Args:
-        cells: Coordinates in shape (..., 2).
-        steps_x: Columns of a window, from its cell, in shape (n, ).
-        steps_y: Rows of a window, from its cell, in shape (m, ).
-        map_hw: (H, W) of the map.
-
-    Returns:
-        The index of the nearest cell of the map and a mask of the cells inside
-        the map, both in shape (..., m, n).
+    A window around a cell (..., 2) has columns at ``steps_x`` (n, ) and rows
+    at ``steps_y`` (m, ) from it. The index is that of the nearest cell of the
+    map (H, W); the mask is True inside the map; both have shape (..., m, n).
     """
     height, width = map_hw
     columns = cells[..., 0].long()[..., None] + steps_x

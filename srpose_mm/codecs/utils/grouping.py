@@ -46,8 +46,7 @@ def group_by_tags(values: np.ndarray,
 
     Returns:
         The candidate of each keypoint in shape (N, K), int64, -1 where an
-        instance has none, in the order in which instances started. They are
-        the instances of ``mmpose.codecs.AssociativeEmbedding``.
+        instance has none: the instances of ``AssociativeEmbedding``, in order.
 
     Source: Newell et al., "Associative Embedding" (NIPS 2017), section 3.2.
     """

@@ -177,15 +177,10 @@ def refine_dark_udp(keypoints: Tensor, log_heatmaps: Tensor,
 
     Unlike :func:`refine_dark`, differences are those of adjacent cells.
 
-    Args:
-        keypoints: Peaks in shape (B, K, M, 2), whole cells, float32.
-        log_heatmaps: Result of :func:`log_blurred` in shape (B, K, H, W).
-        kernel_size: Size of its Gaussian in cells.
-
-    Returns:
-        Refined peaks, within the heatmap; in MMPose they can leave it. A peak
-        does not move if its step is not defined, or if the blur of a cell
-        that the step reads leaves the heatmap.
+    Peaks (B, K, M, 2), float32, are moved within the heatmap; in MMPose they
+    can leave it. A peak does not move if its step is not defined, or if the
+    blur, ``kernel_size`` cells wide, of a cell that the step reads leaves the
+    heatmap.
     """
     window = gather_windows(log_heatmaps, keypoints, radius=1)
     centre, left, right = (window[..., 1, i] for i in (1, 0, 2))

@@ -59,17 +59,13 @@ def window_candidates(maps: WindowedHeatmaps, nms_kernel: int,
 
     Each local maximum of the pooled heatmap is replaced by the highest cell
     of its window. A cell on the edge of a window is no peak: it lies on the
-    slope of another candidate.
-
-    Args:
-        maps: Heatmaps and tags.
-        nms_kernel: Heatmap cells around a peak without a higher one, odd.
-        count: Number of candidates, M.
+    slope of another candidate. Within ``nms_kernel`` heatmap cells around a
+    peak there is no higher one.
 
     Returns:
-        Points in shape (B, K, M, 2), in heatmap cells; values (B, K, M),
-        falling, 0 where a heatmap has fewer peaks or a number is not finite;
-        tags (B, K, M, L).
+        Points of M = ``count`` candidates in shape (B, K, M, 2), in heatmap
+        cells; values (B, K, M), falling, 0 where a heatmap has fewer peaks or
+        a number is not finite; tags (B, K, M, L).
     """
     reach = nms_kernel // 2
     averages, middle = local_maxima(

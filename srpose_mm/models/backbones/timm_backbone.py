@@ -44,9 +44,8 @@ class TimmBackbone(BaseModule):
     Raises:
         ImportError: If timm is not installed.
         OSError: If the download fails.
-        ValueError: If timm has no such model, a level does not exist, both
-            ``pretrained`` and ``init_cfg`` are given, or the checkpoint has
-            not all weights of the model.
+        ValueError: If timm has no such model or level, both ``pretrained``
+            and ``init_cfg`` are given, or the checkpoint lacks weights.
     """
 
     def __init__(self,

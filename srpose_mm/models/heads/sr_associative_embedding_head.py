@@ -41,8 +41,7 @@ class SRAssociativeEmbeddingHead(SRHeadMixin, AssociativeEmbeddingHead):
         tag_dim: Numbers in a tag, L.
         tag_per_keypoint: Predict tags for each keypoint, not for all at once.
         embed_channels: Channels of the embedding of one keypoint.
-        upscale_factor: Heatmap cells for one cell of the features of the
-            :class:`SRBlock`.
+        upscale_factor: Heatmap cells for one cell of the block's features.
         kernel_size: Size of the predictor's convolution, odd.
         keypoint_loss: Config of the heatmaps' loss; ``None`` means
             :class:`KeypointMSELoss`.

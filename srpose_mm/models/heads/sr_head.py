@@ -23,8 +23,7 @@ class SRHead(BaseSRHead):
         in_channels: Channels of the last feature map, C.
         out_channels: Number of keypoints, K.
         embed_channels: Channels of the embedding of one keypoint.
-        upscale_factor: Heatmap cells for one cell of the features of the
-            :class:`SRBlock`.
+        upscale_factor: Heatmap cells for one cell of the block's features.
         kernel_size: Size of the predictor's convolution, odd.
         loss: Config of the loss; ``None`` means :class:`SeparableMSELoss` with
             target weights. Other losses get dense targets.

@@ -22,9 +22,8 @@ class SeparableMSELoss(KeypointMSELoss):
     :class:`KeypointMSELoss`.
 
     Args:
-        use_target_weight: Ignored; accepted so that configs of
-            :class:`KeypointMSELoss` work. Weights apply whenever
-            ``target_weights`` is passed.
+        use_target_weight: Ignored, as in :class:`KeypointMSELoss`: weights
+            apply whenever ``target_weights`` is passed.
         skip_empty_channel: Leave out heatmaps whose target is all zero.
         loss_weight: Weight of the loss.
 
@@ -48,11 +47,7 @@ class SeparableMSELoss(KeypointMSELoss):
             target: Target heatmaps in the same shape.
             target_weights: Weights in shape (B, K), or for dense targets also
                 (B, K, H, W). ``None`` means equal weights.
-            mask: Cells that count, in shape (B, 1, H, W) or (B, K, H, W), for
-                dense targets only.
-
-        Returns:
-            The loss, a scalar.
+            mask: Cells of dense targets that count, (B, 1 or K, H, W).
         """
         if isinstance(target, Tensor):
             return super().forward(output, target, target_weights, mask)

@@ -67,7 +67,9 @@ class SRPoseNeck(BaseModule):
             ConvBNReLU(in_width, out_width, norm_cfg)
             for in_width, out_width in zip(in_channels, out_channels))
         self.upsamples = nn.ModuleList(
-            self._make_upsample(coarse, fine, norm_cfg)
+            nn.Sequential(
+                nn.Conv2d(coarse, coarse, 3, padding=1, groups=coarse),
+                ConvBNReLU(coarse, fine, norm_cfg))
             for coarse, fine in zip(out_channels, out_channels[1:]))
         self.fusions = nn.ModuleList(
             nn.Conv2d(2 * width, width, 1) for width in out_channels[1:])
@@ -75,13 +77,6 @@ class SRPoseNeck(BaseModule):
             nn.Sequential(*(RefinementBlock(width, norm_cfg=norm_cfg)
                             for _ in range(2)))
             for width in out_channels[1:])
-
-    @staticmethod
-    def _make_upsample(coarse: int, fine: int, norm_cfg: dict) -> nn.Module:
-        """Make the layers before a resize: depthwise, then to the width."""
-        return nn.Sequential(
-            nn.Conv2d(coarse, coarse, 3, padding=1, groups=coarse),
-            ConvBNReLU(coarse, fine, norm_cfg))
 
     def forward(self, feats: Sequence[Tensor]) -> Tuple[Tensor, ...]:
         """Return (lr, feat_0, ...) of feature maps, fine to coarse."""

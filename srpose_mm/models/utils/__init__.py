@@ -8,11 +8,11 @@ from .checks import (
     check_level_channels,
 )
 from .heatmap_sampler import HeatmapSampler, find_peaks, mean
-from .targets import Targets, gather_instances, gather_targets
+from .targets import gather_instances, gather_targets
 
 __all__ = [
-    'HeatmapSampler', 'Targets', 'check_cell_size', 'check_channels',
-    'check_crop', 'check_heatmap_size', 'check_keypoints',
-    'check_level_channels', 'find_peaks', 'gather_instances',
-    'gather_targets', 'mean', 'pose_pck_accuracy'
+    'HeatmapSampler', 'check_cell_size', 'check_channels', 'check_crop',
+    'check_heatmap_size', 'check_keypoints', 'check_level_channels',
+    'find_peaks', 'gather_instances', 'gather_targets', 'mean',
+    'pose_pck_accuracy'
 ]
