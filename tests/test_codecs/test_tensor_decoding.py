@@ -132,8 +132,13 @@ def test_autocast_does_not_matter(refine, dtype):
     maps = gaussians(torch.rand(50, 2) * 60 + 16)
     maps = maps + 0.02 * torch.rand_like(maps)
     expected = codec.decode_tensor(maps)
-    with torch.autocast('cpu', dtype):
-        got = codec.decode_tensor(maps)
+    try:
+        with torch.autocast('cpu', dtype):
+            got = codec.decode_tensor(maps)
+    except RuntimeError as err:
+        if 'AutocastCPU only support Bfloat16' in str(err):
+            pytest.skip('this torch has no autocast to float16 on CPUs')
+        raise
     for a, b in zip(got, expected):
         assert torch.equal(a, b)
 
