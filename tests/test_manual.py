@@ -12,10 +12,10 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, MODELS, TRANSFORMS
 
 from srpose_mm.apis import make_toy_dataset
-from srpose_mm.checkpoints.authors import to_authors_keys
 from srpose_mm.configs import load_config
 
 from .conftest import CONFIGS, ROOT
+from .support.authors_code import MODELS_OF_THE_PAPER, authors_srpose
 from .support.mim import metric, mim
 from .support.tools import load_tool
 
@@ -54,8 +54,10 @@ def folder(tmp_path_factory):
     (folder / 'stock').mkdir()
     torch.save(dict(state_dict=build(STOCK).state_dict()),
                folder / 'stock' / 'res50-1234.pth')
-    torch.save(dict(state_dict=to_authors_keys(build(SRPOSE).state_dict())),
-               folder / 'authors.pth')
+    backbone = build(SRPOSE).backbone.state_dict()
+    theirs = {f'backbone.{key}': value for key, value in backbone.items()}
+    theirs.update(authors_srpose(**MODELS_OF_THE_PAPER[SRPOSE][1]))
+    torch.save(dict(state_dict=theirs), folder / 'authors.pth')
     make_toy_dataset(folder / 'data' / 'coco', num_train=1, num_val=1)
     photo = np.random.default_rng(0).integers(0, 255, (120, 90, 3), np.uint8)
     cv2.imwrite(str(folder / 'photo.jpg'), photo)
