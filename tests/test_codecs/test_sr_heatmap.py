@@ -224,6 +224,12 @@ def test_bad_arguments(kwargs, message):
         build(input_size=(192, 256), **kwargs)
 
 
+@pytest.mark.parametrize('sigma', ['8', [8]])
+def test_sigma_that_is_no_number(sigma):
+    with pytest.raises(TypeError, match='SRHeatmap: expected sigma to be a n'):
+        build(input_size=(192, 256), sigma=sigma)
+
+
 def test_unknown_keyword():
     with pytest.raises(TypeError, match='heatmap_sise'):
         build(input_size=(192, 256), heatmap_sise=(48, 64))

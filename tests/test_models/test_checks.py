@@ -75,6 +75,13 @@ def test_what_agrees(head, target):
             assert torch.isfinite(sum(losses.values()))
 
 
+@pytest.mark.parametrize('head', HEADS)
+def test_without_a_decoder_nothing_is_compared(head):
+    samples = [packed(head, codec_of(head))]
+    losses = build(head, None).loss(features(head, 1), samples)
+    assert torch.isfinite(sum(losses.values()))
+
+
 @pytest.mark.parametrize('size', [(64, 48), (72, 96)])
 @pytest.mark.parametrize('target', TARGETS)
 @pytest.mark.parametrize('head', HEADS)
