@@ -10,6 +10,8 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from srpose_mm.apis import make_toy_dataset
+from srpose_mm.codecs.utils.gaussians import SeparableHeatmaps
+from srpose_mm.models.utils import gather_targets
 
 from .measure import (
     Settings,
@@ -99,9 +101,12 @@ def _loss(head: nn.Module, heatmaps: Tensor, samples: list):
 
     def task():
         heatmaps.grad = None
-        targets, weights = head._gather_targets(heatmaps,
-                                                copy.deepcopy(samples))
-        head._loss(heatmaps, targets, weights).backward()
+        targets, weights = gather_targets(head, copy.deepcopy(samples),
+                                          KEYPOINTS)
+        if not (isinstance(targets, SeparableHeatmaps)
+                and getattr(head.loss_module, 'accepts_separable', False)):
+            targets = targets.dense()
+        head.loss_module(heatmaps, targets, weights).backward()
 
     return task
 

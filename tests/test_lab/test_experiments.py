@@ -20,7 +20,7 @@ STUDIES = sorted(EXPERIMENTS.glob('*/study.py'))
 PUBLISHED = [path for path in STUDIES
              if path.with_name('results.json').is_file()]
 # Without the stock models of mpii and round_trip, and the larger plus config.
-PATHS = sorted(path for path in EXPERIMENTS.glob('*/*_*.py')
+PATHS = sorted(path for path in EXPERIMENTS.glob('*/*-*.py')
                if path.parent.name not in ('mpii', 'round_trip')
                and 'plus_hrnet' not in path.name)
 
