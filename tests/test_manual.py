@@ -107,7 +107,7 @@ def test_every_tool_is_listed():
 def test_tools_and_python_run_in_their_order(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     assert [words[3] for words in TOOLS_RUN] == [
-        'swap_head', 'convert_checkpoint', 'predict']
+        'swap_head', 'convert_checkpoint', 'predict', 'predict']
     for words in TOOLS_RUN:
         arguments = [name for word in words[4:]
                      for name in (glob.glob(word) or [word])]
@@ -119,7 +119,7 @@ def test_tools_and_python_run_in_their_order(folder, monkeypatch, capsys):
     code, = set(blocks('python')) - set(CONFIGS_SHOWN)
     capsys.readouterr()
     exec(code, {})
-    assert '\nphoto.jpg [[[' in capsys.readouterr().out
+    assert 'photo.jpg [[[' in capsys.readouterr().out
 
 
 @pytest.mark.slow

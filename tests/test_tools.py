@@ -71,8 +71,8 @@ def test_convert_checkpoint(tmp_path):
 
 
 def test_predict(checkpoint, toy_coco, tmp_path):
-    output = run('predict', DEMO, checkpoint, toy_coco / 'val2017',
-                 '--out-dir', 'out', cwd=tmp_path)
+    output = run('predict', toy_coco / 'val2017', '--config', DEMO,
+                 '--checkpoint', checkpoint, '--out-dir', 'out', cwd=tmp_path)
     assert '4 images, 4 instances, 0 files skipped' in output
     for path in (toy_coco / 'val2017').iterdir():
         drawn = cv2.imread(str(tmp_path / 'out' / path.name))
@@ -85,8 +85,8 @@ def test_predict(checkpoint, toy_coco, tmp_path):
 
 def test_predict_fails_where_a_file_is_skipped(checkpoint, tmp_path):
     (tmp_path / 'empty.jpg').touch()
-    output = mim('run', 'srpose_mm', 'predict', DEMO, checkpoint, 'empty.jpg',
-                 cwd=tmp_path, check=False)
+    output = mim('run', 'srpose_mm', 'predict', 'empty.jpg', '--config', DEMO,
+                 '--checkpoint', checkpoint, cwd=tmp_path, check=False)
     assert "skipped 'empty.jpg': the file is empty" in output
     assert '1 files skipped' in output
 

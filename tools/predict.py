@@ -5,9 +5,11 @@ detector is given, a top-down model processes an image as one instance. Inputs
 are images, videos, and folders, which are searched at any depth.
 
 Example:
-    mim run srpose_mm predict CONFIG CHECKPOINT images/ clip.mp4 \\
-        --out-dir predictions
-    mim run srpose_mm predict CONFIG CHECKPOINT images/ \\
+    mim run srpose_mm predict photo.jpg
+    mim run srpose_mm predict images/ clip.mp4 \\
+        --config CONFIG --checkpoint CHECKPOINT --out-dir predictions
+    mim run srpose_mm predict images/ \\
+        --config CONFIG --checkpoint CHECKPOINT \\
         --det-config mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py \\
         --det-checkpoint DETECTOR.pth --det-classes bird
 """
@@ -17,17 +19,23 @@ from mmengine.config import DictAction
 
 from srpose_mm.apis import predict
 from srpose_mm.console import one_line_errors
+from srpose_mm.inference import SHIPPED_MODEL
 
 
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument(
-        'config',
-        help='config: a file, PACKAGE::PATH or a name, of srpose_mm or MMPose')
-    parser.add_argument('checkpoint', help='checkpoint: a file or URL')
-    parser.add_argument(
         'inputs', nargs='+', metavar='input', help='image, video or folder')
+    parser.add_argument(
+        '--config',
+        default=SHIPPED_MODEL,
+        help='config: a file, PACKAGE::PATH or a name, of srpose_mm or\n'
+        'MMPose; default: the model whose weights srpose_mm has')
+    parser.add_argument(
+        '--checkpoint',
+        help='checkpoint: a file or URL; default: the weights beside the\n'
+        'config')
     parser.add_argument('--out-dir', default='predictions')
     parser.add_argument(
         '--det-config', help='config of an MMDetection detector')

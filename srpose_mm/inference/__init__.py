@@ -1,5 +1,7 @@
 """Predict on images and videos, and draw what a model sees in them."""
-from .prediction import PredictSummary, predict
+from .prediction import SHIPPED_MODEL, PredictSummary, predict
 from .visualization import draw_heatmaps, visualize
 
-__all__ = ['PredictSummary', 'draw_heatmaps', 'predict', 'visualize']
+__all__ = [
+    'SHIPPED_MODEL', 'PredictSummary', 'draw_heatmaps', 'predict', 'visualize'
+]

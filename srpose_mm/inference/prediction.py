@@ -8,15 +8,18 @@ from typing import Dict, List, Optional, Sequence, Tuple, Union
 import cv2
 import mmcv
 import numpy as np
+from mmengine.config import Config
 from mmengine.structures import InstanceData
 from mmpose.structures import split_instances
 from rich.console import Console
 from rich.progress import Progress
 
-from ..configs import ConfigLike
+from ..configs import ConfigLike, locate_config
 from ..console import get_logger
 from . import files
 from .inferencer import PoseInferencer, keypoint_names, output_metainfo
+
+SHIPPED_MODEL = 'td-srpose_efficientnet-lite0_1xb32-16e_lspet-128x128'
 
 
 @dataclass
@@ -47,9 +50,9 @@ class PredictSummary:
                 f'{len(self.skipped)} files skipped, {rate:.1f} images/s')
 
 
-def predict(config: ConfigLike,
-            checkpoint: files.PathLike,
-            inputs: Union[files.PathLike, Sequence[files.PathLike]],
+def predict(inputs: Union[files.PathLike, Sequence[files.PathLike]],
+            config: ConfigLike = SHIPPED_MODEL,
+            checkpoint: Optional[files.PathLike] = None,
             out_dir: Optional[files.PathLike] = None,
             det_config: Optional[ConfigLike] = None,
             det_checkpoint: Optional[files.PathLike] = None,
@@ -79,11 +82,13 @@ def predict(config: ConfigLike,
     predicts no score, the score is the mean of the keypoint scores.
 
     Args:
-        config: Config of a top-down or bottom-up model; see
-            :func:`srpose_mm.configs.load_config`.
-        checkpoint: Weights, a file or URL; see
-            :func:`srpose_mm.checkpoints.load_weights`.
         inputs: Images, videos and folders, which are searched at any depth.
+        config: Config of a top-down or bottom-up model; see
+            :func:`srpose_mm.configs.load_config`. By default the model whose
+            weights this package has.
+        checkpoint: Weights, a file or URL; see
+            :func:`srpose_mm.checkpoints.load_weights`. If it is ``None``, the
+            weights beside the config.
         out_dir: Folder of the results, where older results are replaced. If
             it is ``None``, nothing is written.
         det_config: Config of an MMDetection detector for top-down models. If
@@ -115,6 +120,7 @@ def predict(config: ConfigLike,
     if isinstance(inputs, (str, Path)):
         inputs = [inputs]
     sources = files.find_sources(inputs, out_dir)
+    checkpoint = checkpoint or _weights_beside(config)
     inferencer = PoseInferencer(config, checkpoint, device, cfg_options,
                                 det_config, det_checkpoint, det_classes,
                                 batch_size)
@@ -142,6 +148,19 @@ def predict(config: ConfigLike,
     summary.seconds = perf_counter() - start
     logger.info(f'{summary}; results in {out_dir}' if out_dir else summary)
     return summary
+
+
+def _weights_beside(config: ConfigLike) -> Path:
+    """Return the weights that this package has for a config."""
+    if isinstance(config, Config):
+        raise ValueError('predict: expected a checkpoint for a loaded config, '
+                         'got None; name the checkpoint')
+    weights = Path(locate_config(config)).with_suffix('.safetensors')
+    if not weights.is_file():
+        raise ValueError(f'predict: expected a checkpoint for {config}, got '
+                         f'None, and {weights.name} is not beside the config; '
+                         'name the checkpoint')
+    return weights
 
 
 def _predict_file(source: files.Source, inferencer: PoseInferencer,

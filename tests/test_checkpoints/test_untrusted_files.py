@@ -143,9 +143,9 @@ def sound(config):
 
 
 TOOLS = {
-    'predict': lambda path, cfg: predict(cfg, path, image(), 'out'),
+    'predict': lambda path, cfg: predict(image(), cfg, path, 'out'),
     'predict, a detector': lambda path, cfg: predict(
-        cfg, sound(cfg), image(), 'out', det_config=cfg, det_checkpoint=path),
+        image(), cfg, sound(cfg), 'out', det_config=cfg, det_checkpoint=path),
     'visualize': lambda path, cfg: visualize(
         cfg, path, 'out', images=[image()]),
     'export': lambda path, cfg: export_model(
@@ -200,7 +200,7 @@ def test_no_weights_of_a_backbone_are_fetched(monkeypatch, small):
     torch.save(dict(state_dict={}, meta={}), 'a.pth')
     measure_complexity(cfg)
     swap_head(STOCK, 'srpose')
-    for tool in (lambda: predict(cfg, 'a.pth', image(), 'out'),
+    for tool in (lambda: predict(image(), cfg, 'a.pth', 'out'),
                  lambda: visualize(cfg, 'a.pth', 'out', images=[image()]),
                  lambda: export_model(cfg, 'a.pt', 'a.pth')):
         with pytest.raises(ValueError, match='a.pth: expected .*weights'):

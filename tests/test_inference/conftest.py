@@ -78,7 +78,7 @@ def run(inferencer, tmp_path, monkeypatch):
     monkeypatch.setattr(prediction, 'PoseInferencer', lambda *args: inferencer)
 
     def run(inputs, **options):
-        return predict(DEMO, 'weights', inputs, tmp_path / 'out', **options)
+        return predict(inputs, DEMO, 'weights', tmp_path / 'out', **options)
 
     return run
 

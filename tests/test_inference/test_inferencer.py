@@ -58,7 +58,7 @@ def test_stock_models(name, tmp_path):
     draw_weights(model)
     weights = save(model, tmp_path / 'weights.pth')
     image = picture(tmp_path / 'a.png')
-    predict(config, weights, tmp_path / 'a.png', tmp_path / 'out',
+    predict(tmp_path / 'a.png', config, weights, tmp_path / 'out',
             device='cpu')
     instances = instances_of(tmp_path / 'out/a.png.json')
     mmpose = inference_bottomup if 'yoloxpose' in name else inference_topdown
@@ -151,7 +151,7 @@ def test_no_instance(weights, detector, tmp_path):
     image = picture(tmp_path / 'a.png')
     video(tmp_path / 'b.avi', 2)
     summary = predict(
-        DEMO, weights, [tmp_path / 'a.png', tmp_path / 'b.avi'],
+        [tmp_path / 'a.png', tmp_path / 'b.avi'], DEMO, weights,
         tmp_path / 'out', *detector, bbox_thr=1., device='cpu')
     assert (summary.images, summary.instances, summary.skipped) == (3, 0, [])
     [instances] = summary.predictions[tmp_path / 'a.png']
@@ -201,7 +201,7 @@ def test_gray_models(name, color_type, demo, tmp_path):
     model, weights = gray_model(demo, tmp_path, color_type=color_type)
     pixels = picture(tmp_path / name, channels=1 if name == 'a.png' else 3)
     out = tmp_path / 'out'
-    predict(demo, weights, tmp_path / name, out, device='cpu')
+    predict(tmp_path / name, demo, weights, out, device='cpu')
     [sample] = inference_topdown(model, str(tmp_path / name))
     assert_same(instances_of(out / f'{name}.json'), sample)
     assert cv2.imread(str(out / name)).shape == (*pixels.shape[:2], 3)
@@ -212,7 +212,7 @@ def test_selected_keypoints(weights, model, demo, tmp_path):
     indices = [0, 5, 6, 11]
     demo.model.test_cfg.output_keypoint_indices = indices
     image = picture(tmp_path / 'a.png')
-    predict(demo, weights, tmp_path / 'a.png', tmp_path / 'out', device='cpu')
+    predict(tmp_path / 'a.png', demo, weights, tmp_path / 'out', device='cpu')
     [sample] = inference_topdown(model, image)
     [instance] = instances_of(tmp_path / 'out/a.png.json')
     np.testing.assert_array_equal(
@@ -237,7 +237,7 @@ def test_selected_keypoints_that_the_metainfo_names(weights, model, demo,
                 skeleton_link_colors=np.zeros((1, 3), np.uint8))
     path = save(model, tmp_path / 'weights.pth', dataset_meta=meta)
     picture(tmp_path / 'a.png')
-    predict(demo, path, tmp_path / 'a.png', tmp_path / 'out', device='cpu')
+    predict(tmp_path / 'a.png', demo, path, tmp_path / 'out', device='cpu')
     meta = load(tmp_path / 'out/a.png.json')['meta']
     assert meta['keypoint_names'] == list('abcd')
     assert meta['skeleton_links'] == [[0, 3]]

@@ -110,7 +110,7 @@ def test_detectors(weights, detector, tmp_path):
     """The same boxes and keypoints come from predict."""
     picture(tmp_path / 'a.png', 90, 130)
     predict(
-        DEMO, weights, tmp_path / 'a.png', tmp_path / 'out', *detector,
+        tmp_path / 'a.png', DEMO, weights, tmp_path / 'out', *detector,
         bbox_thr=0.05, nms_thr=0.4, device='cpu')
     instances = instances_of(tmp_path / 'out/a.png.json')
     inferencer = MMPoseInferencer(

@@ -9,6 +9,7 @@ import torch
 from mmpose.apis import inference_bottomup, inference_topdown
 
 from srpose_mm.check_data.images import warp_limit
+from srpose_mm.configs import load_config
 from srpose_mm.inference import predict
 
 from ..conftest import ROOT
@@ -30,7 +31,7 @@ from ..support.predict_helpers import (
 def test_an_image_is_one_instance(weights, model, tmp_path, log):
     path, out = tmp_path / 'a.png', tmp_path / 'out'
     image = picture(path)
-    summary = predict(DEMO, weights, path, out, kpt_thr=-9., device='cpu')
+    summary = predict(path, DEMO, weights, out, kpt_thr=-9., device='cpu')
     assert (summary.images, summary.instances, summary.skipped) == (1, 1, [])
     assert summary.files == [out / 'a.png', out / 'a.png.json']
     [instance] = instances_of(out / 'a.png.json')
@@ -58,7 +59,7 @@ def test_an_image_is_one_instance(weights, model, tmp_path, log):
 def test_nothing_is_written_without_a_folder(weights, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     picture(tmp_path / 'a.png')
-    summary = predict(DEMO, weights, 'a.png', device='cpu')
+    summary = predict('a.png', DEMO, weights, device='cpu')
     assert summary.instances == 1 and not summary.files
     assert [path.name for path in tmp_path.iterdir()] == ['a.png']
 
@@ -226,9 +227,9 @@ def test_bottom_up(bottom_up, tmp_path):
     model, weights = bottom_up
     image = picture(tmp_path / 'a.png', 80, 120)
     summary = predict(
+        tmp_path / 'a.png',
         BOTTOM_UP,
         weights,
-        tmp_path / 'a.png',
         tmp_path / 'out',
         device='cpu',
         cfg_options=SMALL_BOTTOM_UP)
@@ -251,7 +252,7 @@ def test_numbers_that_are_not_finite(weights, tmp_path):
     picture(tmp_path / 'a.png')
     out = tmp_path / 'out'
     summary = predict(
-        DEMO, tmp_path / 'bad.pth', tmp_path / 'a.png', out, device='cpu')
+        tmp_path / 'a.png', DEMO, tmp_path / 'bad.pth', out, device='cpu')
     assert 'not finite' in summary.skipped[0][1]
     assert not list(out.iterdir())
 
@@ -260,7 +261,7 @@ def test_the_checkpoint_names_the_keypoints(weights, model, tmp_path):
     meta = dict(model.dataset_meta, dataset_name='mine')
     path = save(model, tmp_path / 'weights.pth', dataset_meta=meta)
     picture(tmp_path / 'a.png')
-    predict(DEMO, path, tmp_path / 'a.png', tmp_path / 'out', device='cpu')
+    predict(tmp_path / 'a.png', DEMO, path, tmp_path / 'out', device='cpu')
     content = load(tmp_path / 'out/a.png.json')
     assert content['meta']['dataset'] == 'mine'
 
@@ -269,7 +270,8 @@ def test_tool(weights, model, tmp_path, monkeypatch):
     main = runpy.run_path(str(ROOT / 'tools/predict.py'))['main']
     monkeypatch.chdir(tmp_path)
     image = picture(tmp_path / 'in/a.png')
-    argv = [str(DEMO), str(weights), 'in', '--device', 'cpu']
+    model_of = ['--config', str(DEMO), '--checkpoint', str(weights)]
+    argv = ['in', *model_of, '--device', 'cpu']
     main([*argv, '--no-pictures', '--cfg-options',
           'model.test_cfg.flip_test=False'])
     assert [path.name for path in (tmp_path / 'predictions').iterdir()
@@ -284,4 +286,20 @@ def test_tool(weights, model, tmp_path, monkeypatch):
         main(argv)
     assert err.value.code == 1
     with pytest.raises(SystemExit, match='predict: expected inputs to be'):
-        main([*argv[:2], 'https://localhost/a.jpg'])
+        main(['https://localhost/a.jpg', *model_of])
+
+
+def test_weights_of_the_package(tmp_path):
+    picture(tmp_path / 'a.png')
+    summary = predict(tmp_path / 'a.png', device='cpu')
+    [instances], = summary.predictions.values()
+    assert instances.keypoints.shape == (1, 14, 2)
+    assert np.isfinite(instances.keypoints).all()
+
+
+def test_configs_without_weights_need_a_checkpoint(tmp_path):
+    picture(tmp_path / 'a.png')
+    with pytest.raises(ValueError, match='expected a checkpoint for .*toy'):
+        predict(tmp_path / 'a.png', DEMO)
+    with pytest.raises(ValueError, match='for a loaded config, got None'):
+        predict(tmp_path / 'a.png', load_config(DEMO))

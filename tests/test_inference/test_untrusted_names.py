@@ -36,7 +36,7 @@ def test_predict_stays_in_its_folder():
     before = {path: path.stat().st_mtime_ns for path in Path().rglob('*')
               if path.is_file()}
     weights = demo_weights()
-    result = predict(DEMO, weights, inputs, 'out', device='cpu')
+    result = predict(inputs, DEMO, weights, 'out', device='cpu')
     # A name that is long enough has no room for .json.
     skipped = {path.name for path, _ in result.skipped}
     assert skipped <= {'itself.png', NASTY[-1]}
@@ -63,7 +63,7 @@ def test_predict_stays_in_its_folder():
 ])
 def test_names_that_no_file_has(name, reason):
     with pytest.raises((OSError, ValueError), match=reason):
-        predict(DEMO, demo_weights(), name, 'out', device='cpu')
+        predict(name, DEMO, demo_weights(), 'out', device='cpu')
     assert not Path('out').exists() or not list(Path('out').iterdir())
 
 
