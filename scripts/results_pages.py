@@ -25,9 +25,9 @@ The coarse-to-fine SRPose neck with an SR block on each of its levels.
 NOTE = """
 Columns marked *paper* are what the
 [paper](https://arxiv.org/abs/2307.16765) reports for its own code: 8 GPUs,
-flip test, and for top-down COCO a person detector of 56.4 AP. None of these
-configs has been trained on the full data set by this project yet, so there are
-no weights to download and no column of ours.
+flip test, and for top-down COCO a person detector of 56.4 AP. This project has
+not trained the configs of COCO, CrowdPose and MPII on the full data sets yet,
+so there are no weights of them.
 """
 
 
