@@ -133,6 +133,13 @@ def test_one_input_channel():
         2 * 8 * 49 * 48 * 32 / 1e9)
 
 
+def test_configs_without_a_default_scope():
+    cfg = small_config('sr_head')
+    expected = measure_complexity(cfg)
+    cfg.default_scope = None
+    assert measure_complexity(cfg) == expected
+
+
 def test_tool(measured, tmp_path, capsys):
     out = tmp_path / 'report.json'
     tool = load_tool('complexity')
