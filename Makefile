@@ -32,7 +32,7 @@ FORCE:
 
 demo: $(READY)
 	$(RUN) mim run srpose_mm make_toy_dataset data/toy_coco
-	$(RUN) mim train srpose_mm $(CONFIG) --work-dir $(OUT)
+	$(RUN) mim train srpose_mm $(CONFIG) --work-dir $(OUT) --no-validate
 	$(RUN) mim test srpose_mm $(CONFIG) --checkpoint $(CHECKPOINT) \
 		--work-dir $(OUT)/test --out $(OUT)/metrics.json
 	$(RUN) mim run srpose_mm visualize configs/demo/$(CONFIG) $(CHECKPOINT) \
