@@ -18,7 +18,7 @@ from srpose_mm.models.layers import SRBlock
 
 
 class SRHeadMixin:
-    """What the heads with an :class:`SRBlock` as last layer share."""
+    """Input and samplers of the last :class:`SRBlock`, for all heads."""
 
     # The argument that sets the factor of the last block.
     factor_argument = 'upscale_factor'

@@ -1,4 +1,4 @@
-# What all models of the study share: data, backbone, schedule and metrics.
+# Data, backbone, schedule and metrics of all models of the study.
 _base_ = ['mmpose::_base_/default_runtime.py']
 custom_imports = dict(
     imports=['srpose_mm', 'srpose_mm.engine.cpu_distributed'],

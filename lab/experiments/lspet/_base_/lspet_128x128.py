@@ -1,4 +1,4 @@
-# What all models of the study share: data, backbone, schedule and metrics.
+# Data, backbone, schedule and metrics of all models of the study.
 _base_ = [
     '../../../../configs/body_2d_keypoint/srpose/lspet/'
     'td-srpose_efficientnet-lite0_1xb32-16e_lspet-128x128.py'
