@@ -59,5 +59,7 @@ def _fold_batch_norms(module: nn.Module) -> None:
             transposed = isinstance(last, nn.ConvTranspose2d)
             fused = fuse_conv_bn_eval(last, layer, transpose=transposed)
             setattr(module, last_name, fused)
-            setattr(module, name, nn.Identity())
+            # The children of timm's BatchNormAct2d run after it: a dropout
+            # and the activation. Other normalisations have none.
+            setattr(module, name, nn.Sequential(*layer.children()))
         last_name, last = name, layer

@@ -163,3 +163,16 @@ def test_hrformers_feed_forward_is_folded():
     assert not norms(fused)
     x = torch.randn(2, 35, 4)
     torch.testing.assert_close(fused(x, 5, 7), model(x, 5, 7))
+
+
+def test_activations_of_timms_norms_remain():
+    """Its BatchNormAct2d activates, so that no other layer does."""
+    layers = pytest.importorskip('timm.layers')
+    model = layers.ConvNormAct(3, 4, 1).eval()
+    norm, = norms(model)
+    nn.init.normal_(norm.running_mean)
+    fused = fuse_for_inference(model)
+    assert not norms(fused)
+    x = torch.randn(2, 3, 4, 4)
+    assert model(x).min() == 0
+    torch.testing.assert_close(fused(x), model(x))
