@@ -1,5 +1,5 @@
-# make setup | demo | test | test-slow | test-cuda | matrix | bench | docs |
-# lint | results | lock | clean. Settings: PYTHON, VENV, TORCH, WITH, INSTALL, see docs/install.md.
+# make setup | demo | test | test-slow | test-cuda | matrix | bench | bench-docs |
+# docs | lint | results | lock | clean. Settings: PYTHON, VENV, TORCH, WITH, INSTALL, see docs/install.md.
 PYTHON ?= python3
 VENV ?= .venv
 TORCH ?=
@@ -13,8 +13,8 @@ CHECKPOINT = $(OUT)/epoch_5.pth
 READY = $(VENV)/ready
 RUN = . $(VENV)/bin/activate &&
 
-.PHONY: setup demo test test-slow test-cuda matrix bench docs lint results lock \
-	clean
+.PHONY: setup demo test test-slow test-cuda matrix bench bench-docs docs lint \
+	results lock clean
 
 setup:
 	@$(PYTHON) scripts/setup_env.py --venv $(VENV) --install $(INSTALL) \
@@ -57,6 +57,11 @@ matrix:
 # Speed and memory beside MMPose's heads; it takes the machine for itself.
 bench: $(READY)
 	$(RUN) python -m lab.benchmark --out-dir work_dirs/benchmark
+
+# The published figures: about ten minutes on two cores that do nothing else.
+bench-docs: $(READY)
+	$(RUN) python -m lab.benchmark --measures aims prediction \
+		--batch-sizes 1 8 --rounds 3 --seconds 0.3 --out-dir docs/benchmark
 
 # The manual as a site, build/docs/index.html; a warning is an error.
 docs: $(READY)

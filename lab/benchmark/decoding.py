@@ -1,5 +1,6 @@
 """From heatmaps to keypoints, with MMPose's codecs and with ours."""
-from typing import List
+from functools import partial
+from typing import List, Tuple
 
 import numpy as np
 import torch
@@ -7,13 +8,17 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
-from .measure import Settings, time_tasks
+from .measure import Settings, Tasks, time_tasks
 from .systems import KEYPOINTS
 
 SIZE = (192, 256)  # (w, h) of input and heatmaps
 REFINEMENTS = ('none', 'shift', 'dark', 'parabola')
 MMPOSE, OURS = "MMPose's codec", "this package's codec"
 BOTTOM_UP = (512, 512)
+BOTTOM_UP_CODEC = dict(
+    input_size=BOTTOM_UP, heatmap_size=BOTTOM_UP, sigma=8,
+    decode_nms_kernel=11, decode_max_instances=30,
+    decode_keypoint_order=list(range(KEYPOINTS)))
 SAMPLES = [PoseDataSample(metainfo=dict(input_size=BOTTOM_UP))]
 # Keypoints of an instance are within this distance in px of its centre.
 REACH = 60
@@ -66,34 +71,48 @@ def measure_bottom_up(settings: Settings, instances: int = 8) -> List[dict]:
     The head's weights are made so that it upsamples features which contain
     the heatmaps and tags of random instances.
     """
-    codec = dict(input_size=BOTTOM_UP, heatmap_size=BOTTOM_UP, sigma=8,
-                 decode_nms_kernel=11, decode_max_instances=30,
-                 decode_keypoint_order=list(range(KEYPOINTS)))
-    head = upsampling_head(codec).to(settings.device)
-    stock = KEYPOINT_CODECS.build(dict(codec, type='AssociativeEmbedding'))
-    keypoints = random_keypoints(instances)
-    figures = []
+    head = bottom_up_head(settings.device)
+    stock = KEYPOINT_CODECS.build(
+        dict(BOTTOM_UP_CODEC, type='AssociativeEmbedding'))
+    figures, where = [], dict(batch=1)
     for label, noise in dict(clean=0, noisy=0.05).items():
-        feats = (features_of(keypoints, noise).to(settings.device), )
+        tasks = bottom_up_tasks(head, instances, noise)
+        figures += time_tasks('bottom-up head and decoding, '
+                              f'{instances} {label} instances', tasks,
+                              settings, **where)
+        feats = bottom_up_features(instances, noise, settings.device)
         with torch.no_grad():
             maps = head(feats)
         tasks = {
             MMPOSE: lambda maps=maps: stock.batch_decode(*maps),
             OURS: lambda maps=maps: head.decoder.batch_decode(*maps)
         }
-        where = dict(batch=1)
         figures += time_tasks(f'bottom-up decoding, {instances} {label} '
                               'instances', tasks, settings, **where)
-        tasks = {
-            name: torch.no_grad()(
-                lambda peaks=peaks, feats=feats: head.predict(
-                    feats, SAMPLES, dict(peaks_only=peaks)))
-            for name, peaks in {'full maps': False, 'peaks only': True}.items()
-        }
-        figures += time_tasks('bottom-up head and decoding, '
-                              f'{instances} {label} instances', tasks,
-                              settings, **where)
     return figures
+
+
+def bottom_up_tasks(head: nn.Module, instances: int, noise: float) -> Tasks:
+    """Return the predictions of a head from features, both of its forms."""
+    device = next(head.parameters()).device
+    feats = bottom_up_features(instances, noise, device)
+    return {
+        name: torch.no_grad()(
+            partial(head.predict, feats, SAMPLES, dict(peaks_only=peaks)))
+        for name, peaks in {'full maps': False, 'peaks only': True}.items()
+    }
+
+
+def bottom_up_head(device: torch.device) -> nn.Module:
+    """Return the head of the bottom-up measures."""
+    return upsampling_head(BOTTOM_UP_CODEC).to(device)
+
+
+def bottom_up_features(instances: int, noise: float,
+                       device: torch.device) -> Tuple[Tensor]:
+    """Return the features of random instances."""
+    keypoints = random_keypoints(instances)
+    return (features_of(keypoints, noise).to(device), )
 
 
 def upsampling_head(codec: dict) -> nn.Module:

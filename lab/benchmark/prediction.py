@@ -4,7 +4,7 @@ import sys
 import tempfile
 import time
 from contextlib import redirect_stdout
-from typing import List, Sequence
+from typing import Iterator, List, Sequence, Tuple
 
 import torch
 from mmengine.config import Config
@@ -15,6 +15,7 @@ from srpose_mm.apis import make_toy_dataset
 
 from .measure import (
     Settings,
+    Tasks,
     TensorWatch,
     figure,
     memory_of_tasks,
@@ -25,12 +26,14 @@ from .systems import (
     KEYPOINTS,
     PEAKS,
     STOCK,
+    System,
     after_backbone,
     load_systems,
 )
 
 HEAD = 'head and decoding'
 REST = 'neck, head and decoding'
+TENSOR = 'largest heatmap tensor'
 WHOLE = 'whole prediction with flip test'
 TEST = 'test script'
 
@@ -51,9 +54,8 @@ def measure_prediction(settings: Settings) -> List[dict]:
         for batch in settings.batch_sizes:
             tasks = {HEAD: {}, REST: {}, WHOLE: {}}
             for name, model in models.items():
-                images = systems[name].images(batch, settings.device)
-                samples = systems[name].samples(batch, settings.device)
-                added = _tasks(model, images, samples)
+                added = prediction_tasks(model, systems[name], batch,
+                                         settings.device)
                 for measure, task in added.items():
                     tasks[measure][name] = task
             where = dict(backbone=backbone, batch=batch)
@@ -61,13 +63,18 @@ def measure_prediction(settings: Settings) -> List[dict]:
                 figures += time_tasks(measure, by_name, settings, **where)
                 figures += memory_of_tasks(measure, by_name, settings, **where)
             size = systems[STOCK].codec['input_size']
-            figures += _watch(tasks[HEAD], size, settings.device, where)
+            figures += heatmap_figures(TENSOR, tasks[HEAD], size, where)
+            if settings.device.type != 'cpu':
+                figures += _copies(tasks[HEAD], size, where)
     return figures
 
 
 @torch.no_grad()
-def _tasks(model: nn.Module, images, samples: list) -> dict:
-    """Return the tasks of a model by measure."""
+def prediction_tasks(model: nn.Module, system: System, batch: int,
+                     device: torch.device) -> Tasks:
+    """Return the tasks ``HEAD``, ``REST`` and ``WHOLE`` of a model."""
+    images = system.images(batch, device)
+    samples = system.samples(batch, device)
     feats = model.backbone(images)
     inputs = after_backbone(model, feats)
     test_cfg = dict(model.test_cfg, flip_test=False)
@@ -88,21 +95,31 @@ def _tasks(model: nn.Module, images, samples: list) -> dict:
     }
 
 
-def _watch(tasks: dict, input_size: Sequence[int], device: torch.device,
-           where: dict) -> List[dict]:
-    """Measure the largest heatmap tensor, and copies to the host."""
-    figures = []
+def heatmap_figures(measure: str, tasks: Tasks, input_size: Sequence[int],
+                    where: dict) -> List[dict]:
+    """Measure the largest heatmap tensor (B, K, H, W) of each task."""
+    return [
+        figure(measure, name, 'MB', [watch.largest / 1e6], **where)
+        for name, watch in _watched(tasks, input_size)
+    ]
+
+
+def _copies(tasks: Tasks, input_size: Sequence[int],
+            where: dict) -> List[dict]:
+    """Measure what each task copies to the host."""
+    return [
+        figure('copied to the host', name, 'kB', [watch.copied / 1e3], **where)
+        for name, watch in _watched(tasks, input_size)
+    ]
+
+
+def _watched(tasks: Tasks, input_size: Sequence[int]
+             ) -> Iterator[Tuple[str, TensorWatch]]:
+    """Run each task once, and return what was watched."""
     for name, task in tasks.items():
         with TensorWatch(KEYPOINTS, input_size) as watch:
             task()
-        figures.append(
-            figure('largest heatmap tensor', name, 'MB',
-                   [watch.largest / 1e6], **where))
-        if device.type != 'cpu':
-            figures.append(
-                figure('copied to the host', name, 'kB',
-                       [watch.copied / 1e3], **where))
-    return figures
+        yield name, watch
 
 
 def measure_test_script(settings: Settings) -> List[dict]:

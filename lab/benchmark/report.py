@@ -7,6 +7,7 @@ import seaborn
 from matplotlib.figure import Figure
 from mmengine import dump
 
+from .aims import AIMS, LARGEST
 from .prediction import HEAD, REST, TEST, WHOLE
 from .systems import DENSE, PEAKS, RTMCC, SIMCC, STOCK
 
@@ -46,7 +47,7 @@ def figures_frame(result: dict) -> pd.DataFrame:
 
 
 def format_figures(result: dict) -> str:
-    """Return the machine and a table of all figures in Markdown."""
+    """Return the machine and tables of aims and figures in Markdown."""
     frame = figures_frame(result)
     values = {name: frame[name].map('{:.4g}'.format)
               for name in ('median', 'low', 'high')}
@@ -63,7 +64,29 @@ def format_figures(result: dict) -> str:
         index=False, tablefmt='github', disable_numparse=True,
         colalign=['left', 'left', 'right', 'left'] + 3 * ['right'])
     return (f'{result["machine"]}; {settings["rounds"]} rounds of '
-            f'{settings["seconds"]:g} s.\n\n{text}\n')
+            f'{settings["seconds"]:g} s.\n\n{_format_aims(frame)}{text}\n')
+
+
+def _format_aims(frame: pd.DataFrame) -> str:
+    """Return a table of the measured aims, or nothing if there are none."""
+    ours = frame[frame.measure.isin(AIMS)].groupby('measure', sort=False)
+    rows = []
+    for measure, row in ours.last().iterrows():
+        reached, most = f'{row.ratio:.2f} times faster', ''
+        if measure == LARGEST:
+            reached, most = f'{row["median"]:.1f} MB', ' MB at most'
+        rows.append({
+            'aim': measure,
+            'batch': row.batch,
+            'reached': reached,
+            'to reach': f'{AIMS[measure].value:g}{most}'
+        })
+    if not rows:
+        return ''
+    table = pd.DataFrame(rows).to_markdown(
+        index=False, tablefmt='github', disable_numparse=True,
+        colalign=['left', 'right', 'right', 'right'])
+    return f'{table}\n\n'
 
 
 def write_figures(result: dict, folder: Union[str, Path]) -> None:

@@ -7,12 +7,14 @@ from mmengine.registry import init_default_scope
 from lab.machine import describe_machine, software_versions
 from srpose_mm.console import progress
 
+from .aims import measure_aims
 from .decoding import measure_bottom_up, measure_decoding
 from .measure import Settings
 from .prediction import measure_prediction, measure_test_script
 from .training import measure_loader, measure_loss, measure_training_step
 
 MEASURES = dict(
+    aims=measure_aims,
     prediction=measure_prediction,
     test=measure_test_script,
     train=measure_training_step,

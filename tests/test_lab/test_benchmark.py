@@ -14,6 +14,7 @@ from lab.benchmark import (
 )
 from lab.benchmark import decoding as bottom_up
 from lab.benchmark.__main__ import main
+from lab.benchmark.aims import AIMS, BOTTOM_UP, LARGEST
 from lab.benchmark.measure import TensorWatch, figure, peak_memory, time_tasks
 from lab.benchmark.prediction import HEAD, REST, TEST, WHOLE
 from lab.benchmark.report import figures_frame
@@ -163,6 +164,36 @@ def test_prediction(settings):
     assert largest[PEAKS] == largest[STOCK]
 
 
+def test_aims(settings):
+    medians = run(settings, 'aims')
+    assert set(medians) == {
+        (measure, system) for measure, aim in AIMS.items()
+        for system in (aim.other,
+                       'peaks only' if measure == BOTTOM_UP else PEAKS)
+    }
+    heatmaps = 64 * 17 * 24 * 16 * 4 / 1e6
+    assert medians[LARGEST, PEAKS] == pytest.approx(heatmaps)
+    assert medians[LARGEST, DENSE] == pytest.approx(16 * heatmaps)
+
+
+def test_table_of_aims():
+    names = [*AIMS][:2]
+    figures = [
+        *(figure(name, system, 'ms', [value], backbone='A', batch=4)
+          for name in names for system, value in {DENSE: 9, PEAKS: 4}.items()),
+        *(figure(LARGEST, system, 'MB', [value], backbone='A', batch=64)
+          for system, value in {DENSE: 214, PEAKS: 13.4}.items())
+    ]
+    cells = [[cell.strip() for cell in line.split('|')[1:-1]]
+             for line in format_figures(dict(RESULT, figures=figures)
+                                        ).splitlines()]
+    assert cells[4:7] == [
+        [names[0], '4', '2.25 times faster', '3'],
+        [names[1], '4', '2.25 times faster', '2.5'],
+        [LARGEST, '64', '13.4 MB', '15 MB at most']
+    ]
+
+
 def test_test_script(settings):
     assert set(run(settings, 'test')) == {(TEST, STOCK), (TEST, DENSE),
                                           (TEST, PEAKS)}
@@ -200,10 +231,7 @@ def test_decoding(settings, monkeypatch):
 
 @pytest.mark.parametrize('peaks_only', [False, True])
 def test_bottom_up_predicts_the_instances(peaks_only):
-    codec = dict(input_size=(512, 512), heatmap_size=(512, 512), sigma=8,
-                 decode_nms_kernel=11, decode_max_instances=30,
-                 decode_keypoint_order=list(range(17)))
-    head = bottom_up.upsampling_head(codec)
+    head = bottom_up.bottom_up_head(CPU)
     keypoints = bottom_up.random_keypoints(8)
     feats = (bottom_up.features_of(keypoints, noise=0), )
     with torch.no_grad():
