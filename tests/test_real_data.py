@@ -45,7 +45,7 @@ def recipe(name, shared_data):
 
 @pytest.mark.parametrize('name', DATA)
 def test_recipe_has_no_faulty_data(name, shared_data):
-    """Metrics score the annotations as perfect; all boxes are tested."""
+    """All instances are trained on, and all boxes are tested."""
     cfg, instances, detections = recipe(name, shared_data)
     train, test = check_dataset(cfg, images=True)
     assert not train.faults and not test.faults

@@ -7,6 +7,7 @@ Example:
 """
 import argparse
 import sys
+from dataclasses import asdict
 
 from mmengine import dump
 
@@ -44,7 +45,7 @@ def main(argv=None):
         reports = check_dataset(args.config, args.split, args.images)
     sys.stdout.write(format_reports(reports, args.limit) + '\n')
     if args.json:
-        dump([report.as_dict() for report in reports], args.json, indent=2)
+        dump([asdict(report) for report in reports], args.json, indent=2)
     if any(report.faults for report in reports):
         raise SystemExit(1)
 

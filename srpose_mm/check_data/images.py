@@ -1,28 +1,26 @@
-"""Image files of a data set."""
-import math
+"""Image files of a data set, and the boxes that a detector found in them."""
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from typing import List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-import cv2
 import numpy as np
 from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import TRANSFORMS
 from PIL import Image
 
 from ..console import progress
-from ..datasets.images import image_damage
+from ..datasets.utils import image_damage
 from .report import STOPS, WRONG, DatasetReport
-from .sources import DataSource
+from .sources import DataSource, read_json
 
 
 class ImageFile(NamedTuple):
     """An image that a data set loads."""
     path: str
     label: str  # id and name
-    size: Optional[Tuple[int, int]]  # (w, h) in px; None if not recorded
+    size: Optional[Tuple[int, int]] = None  # (w, h) in px, if recorded
+    record: Optional[dict] = None  # entry of COCO's format for MMPose
 
 
 def check_images(source: DataSource, images: List[ImageFile], opened: bool,
@@ -44,18 +42,37 @@ def check_images(source: DataSource, images: List[ImageFile], opened: bool,
                 report.add(*fault, image.label, file=image.path)
 
 
-@cache
-def warp_limit() -> float:
-    """Return the shortest side in px that ``cv2.warpAffine`` refuses.
-
-    OpenCV 4 refuses the largest short integer, OpenCV 5 no side (infinity).
-    """
-    side = np.iinfo(np.int16).max
-    try:
-        cv2.warpAffine(np.zeros((1, side), np.uint8), np.eye(2, 3), (1, 1))
-    except cv2.error:
-        return side
-    return math.inf
+def check_detections(path: str, images: Dict[Any, ImageFile],
+                     report: DatasetReport) -> Dict[Any, ImageFile]:
+    """Check detected boxes and return the images that have one."""
+    used = {}
+    for position, detection in enumerate(read_json(path)):
+        if detection.get('category_id', 1) != 1:  # MMPose skips the others.
+            continue
+        report.count('detections')
+        effect, reason, image = WRONG, None, None
+        try:
+            key, _ = detection['image_id'], detection['category_id']
+            x, y, w, h = np.array(detection['bbox'][:4], dtype=np.float32)
+            score = np.array(detection['score'], dtype=np.float32)
+            used[key] = image = images[key]
+            width, height = image.size
+            # A comparison with NaN is false.
+            if not (0 < w < np.inf and 0 < h < np.inf and -w < x < width
+                    and -h < y < height):
+                reason = 'the box shows nothing of the image'
+            elif not np.isfinite(score):
+                reason = 'the score is not finite'
+        except (KeyError, TypeError, ValueError) as err:
+            effect, reason = STOPS, f'{type(err).__name__}: {err}'
+        if reason:
+            report.add('detection', effect, f'{reason}; got '
+                       f'{detection!r:.120}', image and image.label,
+                       f'at {position}', path)
+    if not used:
+        report.add('no_instances', STOPS, 'no usable detection of category 1',
+                   file=path)
+    return used
 
 
 def _find_fault(image: ImageFile,
@@ -63,18 +80,16 @@ def _find_fault(image: ImageFile,
     """Return kind, effect and message of a fault of an image."""
     if not os.path.isfile(image.path):
         return 'no_image', STOPS, 'no such file'
-    size = image.size
-    if load:
-        damage = image_damage(image.path)
-        try:
-            size = load.transform(dict(img_path=image.path))['img_shape'][::-1]
-        # Image readers fail in many ways.
-        except Exception as err:
-            return 'unreadable_image', STOPS, damage or str(err).split('\n')[0]
-        if damage:
-            return 'damaged_image', WRONG, damage
-    if size and max(size) >= warp_limit():
-        return 'image_too_large', STOPS, f'{size[0]}x{size[1]} px'
+    if not load:
+        return None
+    damage = image_damage(image.path)
+    try:
+        size = load.transform(dict(img_path=image.path))['img_shape'][::-1]
+    # Image readers fail in many ways.
+    except Exception as err:
+        return 'unreadable_image', STOPS, damage or str(err).split('\n')[0]
+    if damage:
+        return 'damaged_image', WRONG, damage
     if image.size and min(image.size) > 0 and image.size != size:
         turned = ', as if EXIF data turned it' * (image.size == size[::-1])
         return 'image_size', WRONG, (

@@ -1,5 +1,6 @@
 """Kinds of faults, their effects in MMPose, and the report on a data set."""
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Optional, Sequence
 
 STOPS, SKIPPED, WEIGHTLESS = 'stops', 'skipped', 'weight 0'
 KEPT, WRONG = 'kept', 'wrong'
@@ -25,27 +26,26 @@ FAULT_KINDS = dict(
     no_instances='no instance is left to train or test on',
     keypoint_count='the number of keypoints differs from the metainfo',
     num_keypoints='num_keypoints and the labelled keypoints disagree',
-    iscrowd='iscrowd is neither 0 nor 1 and counts as 1',
     box='a box is not finite or has no area inside the image',
     box_corners='boxes are x1, y1, x2, y2; x, y, width, height are expected',
     normalized='coordinates are between 0 and 1; pixels are expected',
     keypoint_not_finite='a keypoint is NaN or infinite',
     keypoint_outside='a labelled keypoint lies outside the image',
     keypoint_at_origin='a keypoint without a position is labelled',
-    visibility='a visibility is not 0, 1 or 2 (MPII: 0 or 1)',
-    evaluated_value='the metric cannot use a value of the annotation file',
+    visibility='a visibility is negative, a fraction or NaN (MPII: not 0, 1)',
+    area='CocoMetric cannot score an instance without a positive area',
     category='the metric misses all instances of a category',
-    evaluation='predictions that equal the annotations are not perfect',
+    evaluation='the metric reads another annotation file',
     detection='a detection cannot be used',
     no_image='an image file does not exist',
     unreadable_image='an image file cannot be read',
     damaged_image='an image file is incomplete, but OpenCV reads it',
     image_size='boxes are clipped to a recorded size that is wrong',
-    image_too_large='OpenCV 4 warps no image with a side of 32767 px or more',
 )
 
 
-class Fault(NamedTuple):
+@dataclass
+class Fault:
     """A fault of a data set."""
     kind: str  # key of FAULT_KINDS
     effect: str  # key of EFFECTS
@@ -62,19 +62,13 @@ class Fault(NamedTuple):
         return f'{self.file}{"".join(places)}: {self.message}'
 
 
+@dataclass
 class DatasetReport:
-    """Faults of one data set and the numbers of its parts.
-
-    Args:
-        title: Splits, class and scheme.
-        files: Annotation file, then the detection file, if any.
-    """
-
-    def __init__(self, title: str, files: Sequence[str]):
-        self.title = title
-        self.files = list(files)
-        self.counts: Dict[str, int] = {}
-        self.faults: List[Fault] = []
+    """Faults of one data set and the numbers of its parts."""
+    title: str  # splits, class and scheme
+    files: List[str]  # annotation file, then the detection file, if any
+    counts: Dict[str, int] = field(default_factory=dict)
+    faults: List[Fault] = field(default_factory=list)
 
     def add(self,
             kind: str,
@@ -93,11 +87,6 @@ class DatasetReport:
     def count(self, item: str, number: int = 1) -> None:
         """Count items that are no fault."""
         self.counts[item] = self.counts.get(item, 0) + number
-
-    def as_dict(self) -> dict:
-        """Return the report as plain values."""
-        return dict(
-            vars(self), faults=[fault._asdict() for fault in self.faults])
 
 
 def format_reports(reports: Sequence[DatasetReport], limit: int = 10) -> str:
@@ -132,7 +121,5 @@ def format_reports(reports: Sequence[DatasetReport], limit: int = 10) -> str:
 
 def shorten(parts: Sequence[str], limit: int = 3) -> str:
     """Join the first parts and count the others."""
-    text = '; '.join(parts[:limit])
-    if len(parts) > limit:
-        text += f'; and {len(parts) - limit} more'
-    return text
+    more = [f'and {len(parts) - limit} more'] if len(parts) > limit else []
+    return '; '.join([*parts[:limit], *more])

@@ -35,24 +35,20 @@ class DataSource:
         self.dataset, self.metainfo = _build(config, outer)
         self.bottom_up = self.dataset.data_mode == 'bottomup'
         # A parser of its own may read other keypoints and boxes.
-        self.own_parser = (
+        self.own_parser = isinstance(self.dataset, MpiiDataset) or (
             type(self.dataset).parse_data_info
             is not BaseCocoStyleDataset.parse_data_info)
         # Without a wrapper, the metainfo describes the converted keypoints.
         self.converter = None if outer else self.step('KeypointConverter')
+        self.coco_metrics = [
+            metric for metric in metrics
+            if type_name(metric) in ('CocoMetric', 'CocoWholeBodyMetric')
+        ]
 
     def step(self, name: str) -> Optional[dict]:
         """Return the first transform whose class name contains ``name``."""
         return next(
             (step for step in self.pipeline if name in type_name(step)), None)
-
-    def coco_metrics(self, **options: Any) -> List[dict]:
-        """Return the metrics that read COCO annotations with some options."""
-        return [
-            metric for metric in self.metrics
-            if type_name(metric) in ('CocoMetric', 'CocoWholeBodyMetric')
-            and options.items() <= {'use_area': True, **metric}.items()
-        ]
 
 
 def find_sources(cfg: Config,
@@ -66,8 +62,11 @@ def find_sources(cfg: Config,
                 f'{split!r}; it has {", ".join(known) or "none"}')
     arguments, sources = [], []
     for split in splits or known:
-        for args in _unwrap(cfg[f'{split}_dataloader'].get('dataset', {}),
-                            cfg.get(f'{split}_evaluator')):
+        metrics = cfg.get(f'{split}_evaluator') or []
+        metrics = [metrics] if isinstance(metrics, dict) else list(metrics)
+        for config, pipeline, outer in _unwrap(
+                cfg[f'{split}_dataloader'].get('dataset', {})):
+            args = config, pipeline, metrics, outer
             if args not in arguments:
                 arguments.append(args)
                 sources.append(DataSource(*args))
@@ -102,41 +101,17 @@ def read_json(path: str, kind: type = list) -> Any:
     return content
 
 
-def is_number(value: Any) -> bool:
-    """Return True for an int or float, including NaN and inf."""
-    return isinstance(value, (int, float))
-
-
-def _unwrap(config: dict, evaluators: Any, pipeline: Sequence[dict] = (),
+def _unwrap(config: dict, pipeline: Sequence[dict] = (),
             outer: Optional[dict] = None) -> Iterator[tuple]:
-    """Yield the arguments of a DataSource for each data set in wrappers."""
+    """Yield config, pipeline and outer metainfo of data sets in wrappers."""
     config = dict(config)
     pipeline = [*config.pop('pipeline', []), *pipeline]
     inner = config.get('datasets') or [config.get('dataset')]
     if inner == [None]:
-        yield config, pipeline, _metrics(evaluators, type_name(config)), outer
+        yield config, pipeline, outer
         return
     for part in inner:
-        yield from _unwrap(part, evaluators, pipeline,
-                           config.get('metainfo', outer))
-
-
-def _metrics(evaluators: Any, name: str) -> List[dict]:
-    """Return the metrics that score the samples of a class of data set."""
-    metrics = []
-    for evaluator in _as_list(evaluators):
-        inner = _as_list(evaluator.get('metrics', evaluator))
-        # MultiDatasetEvaluator has one metric for each class.
-        names = map(type_name, evaluator.get('datasets', []))
-        metrics += [metric for metric, scored in zip(
-            inner, list(names) or [name] * len(inner)) if scored == name]
-    return metrics
-
-
-def _as_list(value: Any) -> list:
-    if isinstance(value, (list, tuple)):
-        return list(value)
-    return [value] if value else []
+        yield from _unwrap(part, pipeline, config.get('metainfo', outer))
 
 
 def _build(config: dict, outer: Optional[dict]

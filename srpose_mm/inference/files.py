@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ..checkpoints.files import atomic_write
-from ..datasets.images import image_damage
+from ..datasets.utils import image_damage
 
 PathLike = Union[str, Path]
 

@@ -1,10 +1,9 @@
 """Reports of check_dataset."""
 import json
-import math
 import re
+from dataclasses import asdict
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
@@ -12,7 +11,6 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from srpose_mm.check_data import FAULT_KINDS, check_dataset, format_reports
-from srpose_mm.check_data.images import warp_limit
 
 from ..support.bad_data import (
     COCO_INFO,
@@ -55,35 +53,6 @@ def test_truncated_image_that_opencv_reads(tmp_path, monkeypatch):
     fault, = faults(tmp_path, images=True)
     assert (fault.kind, fault.effect) == ('damaged_image', WRONG)
     assert re.search('truncated|broken', fault.message)
-
-
-def test_warp_limit():
-    """OpenCV warps what is shorter than the limit."""
-
-    def warp(side):
-        image = np.zeros((1, side), np.uint8)
-        return cv2.warpAffine(image, np.eye(2, 3), (1, 1))
-
-    assert warp_limit() in (32767, math.inf)
-    warp(32766)
-    if warp_limit() == math.inf:
-        warp(32767)
-        warp(10**6)
-    else:
-        with pytest.raises(cv2.error, match='SHRT_MAX'):
-            warp(warp_limit())
-
-
-def test_too_large_recorded_size(tmp_path, monkeypatch):
-    monkeypatch.setattr('srpose_mm.check_data.images.warp_limit',
-                        lambda: 32767)
-    content = valid_content(tmp_path)
-    content['images'][0]['width'] = 40000
-    write(tmp_path, content)
-    fault, = faults(tmp_path)
-    assert (fault.kind, fault.image) == ('image_too_large', '1 1.png')
-    fault, = faults(tmp_path, images=True)
-    assert fault.kind == 'image_size'
 
 
 def test_missing_image_without_opening_images(tmp_path):
@@ -142,11 +111,9 @@ def test_duplicate_image_ids(tmp_path):
 
 @pytest.mark.parametrize('change, kind, message', [
     (lambda names: names[::-1], 'keypoint_names',
-     'keypoint 0 is right_ankle, in the metainfo nose; .* and 13 more'),
-    (lambda names: ['beak', *names[1:]], 'keypoint_names',
-     'category 1: keypoint 0 is beak, in the metainfo nose$'),
+     '1: keypoint 0 is right_ankle, in the metainfo nose; .* and 13 more'),
     (lambda names: names[:16], 'keypoint_names', '16 keypoints, .* has 17'),
-    (lambda names: ['the Nose', *names[1:]], None, ''),
+    (lambda names: ['beak', *names[1:]], None, ''),
     (lambda names: [], None, ''),
 ])
 def test_names_of_keypoints(change, kind, message, tmp_path):
@@ -222,7 +189,7 @@ def test_report(tmp_path):
             'bbox [1, 2, 0, 4] in an image of 64x64 px\n') in text
     assert 'annotation 20' not in text and '    - and 1 more\n' in text
     assert text.endswith('\n4 faults')
-    values = json.loads(json.dumps(reports[0].as_dict()))
+    values = json.loads(json.dumps(asdict(reports[0])))
     assert len(values['faults']) == 4
     assert values['faults'][0] == dict(
         kind='box',

@@ -1,8 +1,14 @@
 import os
 from pathlib import Path
-from typing import Optional, Union
+from typing import Any, Dict, List, Optional, Union
 
 from PIL import Image
+
+
+def keypoint_names(metainfo: Dict[str, Any]) -> List[str]:
+    """Return the names of the keypoints of parsed metainfo, in order."""
+    names = metainfo['keypoint_id2name']
+    return [names[index] for index in range(len(names))]
 
 
 def image_damage(path: Union[str, Path]) -> Optional[str]:

@@ -1,0 +1,139 @@
+"""Keypoints and boxes of instances, as MMPose parses them."""
+from typing import Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from ..datasets.utils import keypoint_names
+from .report import KEPT, STOPS, WEIGHTLESS, WRONG, shorten
+from .sources import DataSource
+
+# Kind, effect and message.
+Fault = Tuple[str, str, str]
+# Annotations may count from 0 or 1, and to the last pixel or its far edge.
+MARGIN = 1
+
+
+def box_in_file(source: DataSource, info: dict) -> List[float]:
+    """Return a box as x, y, width, height, in px, if possible not clipped."""
+    if not source.own_parser:  # Other parsers read other values.
+        return info['raw_ann_info']['bbox']
+    x1, y1, x2, y2 = info['bbox'][0].tolist()
+    return [x1, y1, x2 - x1, y2 - y1]
+
+
+def instance_faults(source: DataSource, info: dict,
+                    size: Optional[Tuple[int, int]]) -> Iterator[Fault]:
+    """Yield kind, effect and message of the faults of an instance.
+
+    Args:
+        source: The data set.
+        info: Instance as the data set parses it: ``keypoints`` (1, K, 2) and
+            ``bbox`` (1, 4), xyxy, in px of the image, and
+            ``keypoints_visible`` (1, K).
+        size: (w, h) of the image in px, or ``None`` if it is not recorded.
+    """
+    points, flags = info['keypoints'][0], info['keypoints_visible'][0]
+    names, needed = _expected_keypoints(source, len(points))
+    if not needed <= len(points) == len(flags) == len(names):
+        yield ('keypoint_count', STOPS,
+               f'{len(points)} keypoints, expected {needed}')
+        return
+    labelled = flags >= 0.5
+    if 'num_keypoints' in info and not source.own_parser:
+        given, number = info['num_keypoints'], int(labelled.sum())
+        if (given == 0) != (number == 0):
+            yield ('num_keypoints', KEPT if number else WEIGHTLESS,
+                   f'num_keypoints is {given}, {number} are labelled')
+    if labelled.any():
+        yield from _keypoint_faults(points, flags, names, size)
+        yield from _box_faults(points[labelled], box_in_file(source, info),
+                               info['bbox'][0], size, source.bottom_up)
+
+
+def are_corners(boxes: np.ndarray, low: np.ndarray, high: np.ndarray,
+                sizes: np.ndarray) -> bool:
+    """Return True if boxes seem to be x1, y1, x2, y2.
+
+    As corners, three of four boxes lie in their images and hold their labelled
+    keypoints, and as x, y, width, height, one of these leaves its image. In
+    six data sets with correct boxes, at most 16 % can be read as such corners.
+
+    Args:
+        boxes: Boxes as in the file, in shape (N, 4), in px.
+        low: Smallest coordinates of the labelled keypoints, in shape (N, 2).
+        high: Largest coordinates of the labelled keypoints, in shape (N, 2).
+        sizes: (w, h) of the images in shape (N, 2), in px.
+    """
+    start, end = boxes[:, :2], boxes[:, 2:]
+    margin = 0.2 * (end - start) + MARGIN
+    fits = ((end > start) & (end <= sizes + MARGIN) & (low >= start - margin)
+            & (high <= end + margin)).all(axis=1)
+    leaves = (start + end > 1.05 * sizes).any(axis=1)
+    return fits.mean() >= 0.75 and (fits & leaves).any()
+
+
+def _expected_keypoints(source: DataSource,
+                        number: int) -> Tuple[List[str], int]:
+    """Return the names of keypoints in the file, and their least number."""
+    if source.converter is None:
+        names = keypoint_names(source.dataset.metainfo)
+        return names, len(names)
+    needed = 1 + max(np.max(pair[0]) for pair in source.converter['mapping'])
+    return [f'keypoint {index}' for index in range(number)], needed
+
+
+def _keypoint_faults(points: np.ndarray, flags: np.ndarray,
+                     names: Sequence[str],
+                     size: Optional[Tuple[int, int]]) -> Iterator[Fault]:
+    labelled, finite = flags >= 0.5, np.isfinite(points).all(axis=-1)
+    end = np.inf if size is None else np.add(size, MARGIN)
+    start = -np.inf if size is None else -MARGIN
+    outside = ((points < start) | (points > end)).any(axis=-1)
+    # MMPose clips the visibility of COCO's format to 1. A visibility of 2
+    # doubles the weight of MPII's joints; an infinite weight becomes 0.
+    odd_flags = ~np.isin(flags, (0, 1))
+    weighted = odd_flags & labelled & np.isfinite(flags)
+    for kind, effect, odd in (
+        ('keypoint_not_finite', WEIGHTLESS, labelled & ~finite),
+        ('keypoint_at_origin', WRONG, labelled & (points == 0).all(axis=-1)),
+        ('keypoint_outside', KEPT, labelled & finite & outside),
+        ('visibility', WRONG if weighted.any() else WEIGHTLESS, odd_flags),
+    ):
+        if odd.any():
+            yield kind, effect, shorten([
+                f'{names[index]} ({points[index, 0]:g}, {points[index, 1]:g}, '
+                f'{flags[index]:g})' for index in np.nonzero(odd)[0]
+            ])
+
+
+def _box_faults(labelled: np.ndarray, box: Sequence[float],
+                clipped: np.ndarray, size: Optional[Tuple[int, int]],
+                bottom_up: bool) -> Iterator[Fault]:
+    """Yield the first fault of a box; bottom-up crops do not depend on it.
+
+    Args:
+        labelled: Labelled keypoints in shape (K, 2), in px of the image.
+        box: Box as in the file: x, y, width, height.
+        clipped: x1, y1, x2, y2 inside the image, in shape (4, ).
+        size: (w, h) of the image in px, or ``None`` if it is not recorded.
+        bottom_up: True for a bottom-up data set.
+    """
+    message = f'bbox {box}'
+    if size is not None:
+        message += f' in an image of {size[0]}x{size[1]} px'
+    box = np.array(box, np.float32)
+    normalized = [name for name, values in (('bbox', box),
+                                            ('keypoints', labelled))
+                  if values.size >= 4 and 0 <= values.min() < values.max() <= 1
+                  and (size is None or min(size) > 2)]
+    if not np.isfinite(clipped).all():
+        yield 'box', KEPT if bottom_up else WEIGHTLESS, message
+    elif (clipped[2:] <= clipped[:2]).any() or not np.isfinite(box).all():
+        # Clipping ends an infinite box at the border of the image.
+        yield 'box', KEPT if bottom_up else WRONG, message
+    elif normalized:
+        if len(normalized) == 2 or (bottom_up and 'keypoints' in normalized):
+            effect = WRONG
+        else:
+            effect = KEPT if bottom_up else WEIGHTLESS
+        yield 'normalized', effect, f'{" and ".join(normalized)}; {message}'
