@@ -5,9 +5,7 @@ import pytest
 import torch
 from mmengine.model import BaseModule
 
-from .test_autocast_and_compile import build
-
-NAMES = ['srpose', 'sr_head', 'bottom_up']
+from ..support.heads import NAMES, build
 
 
 def autocast(dtype):

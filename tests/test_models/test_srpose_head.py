@@ -1,7 +1,6 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from mmpose.models.utils.tta import flip_heatmaps
 from mmpose.registry import MODELS
 
 from ..support.model_helpers import (
@@ -105,72 +104,15 @@ def test_loss_weights():
     assert after['loss_kpt_0'] == 0
 
 
-def test_every_parameter_is_trained():
-    neck = build_neck((256, 128, 64, 32))
-    head = build()
-    losses = head.loss(
-        neck(feature_pyramid((256, 128, 64, 32))), data_samples(CODEC))
-    sum(v for k, v in losses.items() if 'loss' in k).backward()
-    for module in (neck, head):
-        for name, parameter in module.named_parameters():
-            assert parameter.grad is not None, name
-
-
-def test_nobody_visible():
-    samples = data_samples(CODEC, batch=1)
-    samples[0].gt_instance_labels.keypoint_weights.zero_()
-    head = build()
-    feats = [f.requires_grad_() for f in neck_outputs(batch=1)]
-    losses = head.loss(feats, samples)
-    assert all(value == 0 for value in losses.values())
-    sum(v for k, v in losses.items() if 'loss' in k).backward()
-    assert all(torch.isfinite(f.grad).all() for f in feats)
-
-
-def test_bfloat16_autocast():
-    head, samples = build(), data_samples(CODEC)
-    with torch.autocast('cpu', dtype=torch.bfloat16):
-        losses = head.loss(neck_outputs(), samples)
-        preds = head.predict(neck_outputs(), samples, {})
-    assert all(torch.isfinite(value) for value in losses.values())
-    assert preds[0].keypoints.dtype == 'float32'
-
-
-def test_wrong_size_names_the_factor():
-    head = build(upscale_factors=(8, 4, 2, 2))
-    with pytest.raises(ValueError, match='SRPoseHead: .*a factor of 2; set '
-                       'the last of upscale_factors to 4'):
-        head.loss(neck_outputs(), data_samples(CODEC))
-
-
-def test_wrong_number_of_keypoints():
-    """Of the neck and of the data: both are easy to forget."""
+def test_wrong_number_of_keypoints_of_the_neck():
     lr, *feats = neck_outputs()
     with pytest.raises(ValueError, match='got 14 from the neck'):
         build().loss((lr[:, :14], *feats), data_samples(CODEC))
-    with pytest.raises(ValueError, match='got 14 from the data'):
-        build().loss((lr, *feats), data_samples(CODEC, keypoints=14))
 
 
-@pytest.mark.parametrize('shift', [False, True])
-def test_predict_with_flip_test(shift):
-    samples = data_samples(CODEC)
-    flip = dict(
-        flip_indices=samples[0].metainfo['flip_indices'], shift_heatmap=shift)
-    head = build().eval()
-    torch.nn.init.normal_(head.sr_blocks[-1].predictor.weight)
-    feats = [neck_outputs(), neck_outputs()]
-    _, fields = head.predict(
-        feats, samples,
-        dict(flip_test=True, output_heatmaps=True, shift_heatmap=shift))
-    expected = (head(feats[0]) + flip_heatmaps(head(feats[1]), **flip)) / 2
-    torch.testing.assert_close(fields[1].heatmaps, expected[1])
-
-
-def test_wrong_channels():
-    feats = neck_outputs()[:-1]
+def test_wrong_number_of_levels():
     with pytest.raises(ValueError, match='expected 4 feature maps .*got 3'):
-        build()(feats)
+        build()(neck_outputs()[:-1])
 
 
 def test_numbers_of_levels():
