@@ -18,7 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # Name: Python, versions that differ from those of the lock file.
 ROWS = {
-    'oldest': ('3.10', ['torch==2.1.2', 'numpy==1.26.4']),
+    'oldest': ('3.10', ['torch==2.1.2', 'numpy==1.26.4',
+                        'opencv-python-headless==4.8.1.78']),
     'default': ('3.11', []),
     'numpy 1': ('3.12', ['numpy==1.26.4']),
     'newest': ('3.13', ['numpy>=2.4']),
