@@ -1,0 +1,35 @@
+# MMPose's own head, codec and heatmaps of a quarter of the input.
+_base_ = ['ae-sr_efficientnet-lite0_10e_lspet-mosaic-256x256.py']
+custom_imports = dict(
+    imports=[
+        'srpose_mm', 'srpose_mm.engine.cpu_distributed',
+        'lab.experiments.lspet_mosaic.modules'
+    ],
+    allow_failed_imports=False)
+
+# codec settings
+codec = dict(
+    type='PackedAssociativeEmbedding',
+    input_size=(256, 256),
+    heatmap_size=(64, 64),
+    sigma=1,
+    decode_keypoint_order=_base_.codec.decode_keypoint_order,
+    decode_max_instances=30)
+
+# model settings
+model = dict(
+    head=dict(
+        _delete_=True,
+        type='AssociativeEmbeddingHead',
+        in_channels=320,
+        num_keypoints=14,
+        deconv_out_channels=(128, 128, 64),
+        deconv_kernel_sizes=(4, 4, 4),
+        keypoint_loss=dict(type='MaskedMSELoss'),
+        tag_loss=dict(type='AssociativeEmbeddingLoss', loss_weight=0.001),
+        decoder=codec))
+
+# pipelines
+train_pipeline = _base_.train_pipeline
+train_pipeline[-3] = dict(type='GenerateTarget', encoder=codec)
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

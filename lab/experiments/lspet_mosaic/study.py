@@ -1,0 +1,26 @@
+"""Bottom-up heads compared on mosaics of four photographs."""
+title = 'Mosaics of four athletes at 256x256, EfficientNet-Lite0, 10 epochs'
+
+rows = [
+    dict(
+        name='associative embedding',
+        config='ae-hm_efficientnet-lite0_10e_lspet-mosaic-256x256.py',
+        seeds=(0, ),
+        tests={
+            'maps as they are': {},
+            # As MMPose decodes: from maps that are enlarged to the input.
+            'resized maps': {
+                'model.test_cfg.restore_heatmap_size': True,
+                'model.head.decoder.heatmap_size': (256, 256),
+                'model.head.decoder.sigma': 4
+            }
+        }),
+    dict(
+        name='SR head with associative embedding',
+        config='ae-sr_efficientnet-lite0_10e_lspet-mosaic-256x256.py',
+        seeds=(0, ),
+        tests={'maps as they are': {}}),
+]
+
+metrics = {'AP': 'crowdpose/AP', 'AP .5': 'crowdpose/AP .5'}
+headline = 'AP'
