@@ -72,7 +72,7 @@ def build(name):
 
 
 def test_whoever_has_mmpose_comes_first():
-    assert blocks('bash')[0] == 'pip install .\npython -m srpose_mm\n'
+    assert blocks('bash')[0] == 'pip install . timm\npython -m srpose_mm\n'
 
 
 def test_it_is_short():
@@ -107,7 +107,7 @@ def test_every_tool_is_listed():
 def test_tools_and_python_run_in_their_order(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     assert [words[3] for words in TOOLS_RUN] == [
-        'swap_head', 'convert_checkpoint', 'predict', 'predict']
+        'predict', 'swap_head', 'convert_checkpoint', 'predict']
     for words in TOOLS_RUN:
         arguments = [name for word in words[4:]
                      for name in (glob.glob(word) or [word])]
