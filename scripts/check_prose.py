@@ -10,7 +10,8 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ('projects_readme.md', 'docs/*.md', 'lab/*.md', 'lab/*/README.md')
+PAGES = ('projects_readme.md', 'docs/*.md', 'configs/*/*/README.md',
+         'lab/*.md', 'lab/*/README.md')
 MAX_WORDS = 25
 # Words of another meaning or none, and what to write instead.
 AVOID = {

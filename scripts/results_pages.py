@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 INTRODUCTION = {
     'sr_head': """# SR head
 
-A super-resolution head in the place of the heatmap head: top-down
+A super-resolution head instead of the heatmap head: top-down
 (`td-sr_…`) and bottom-up (`ae-sr_…`, with associative embedding).
 """,
     'srpose': """# SRPose
@@ -27,7 +27,7 @@ Columns marked *paper* are what the
 [paper](https://arxiv.org/abs/2307.16765) reports for its own code: 8 GPUs,
 flip test, and for top-down COCO a person detector of 56.4 AP. This project has
 not trained the configs of COCO, CrowdPose and MPII on the full data sets yet,
-so there are no weights of them.
+and has no weights of them.
 """
 
 
