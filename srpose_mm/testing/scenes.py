@@ -1,17 +1,53 @@
-"""Scenes of the toy data set: textured figures in front of a background."""
-from typing import Callable, Dict, List, NamedTuple, Tuple, Union
+"""Scenes of the toy data set: textured figures in front of a background.
+
+Poses are in units of a figure's height; x grows to the right and y downwards,
+as in images. Figures face the camera: their left is the image's right. No
+colour tells left from right, so that a flip is consistent.
+"""
+from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
 
-from .figures import Joints, Part, body_parts, sample_joints
-
+SIDES = (('left', 1), ('right', -1))
+TORSO, UPPER_ARM, FOREARM, THIGH, SHIN = 0.29, 0.17, 0.16, 0.24, 0.23
+SHOULDER, HIP, HEAD = 0.105, 0.065, 0.08
+TRUNK = ('left_shoulder', 'right_shoulder', 'right_hip', 'left_hip')
+FACE = ('nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear', 'head_top')
+# Ellipses from back to front: their joint, how far they are above it, radii
+# (all in units of HEAD), texture, and the joints that they show.
+HEAD_PARTS = (
+    ('left_ear', 0, 0.2, 0.3, 'skin', ['left_ear']),
+    ('right_ear', 0, 0.2, 0.3, 'skin', ['right_ear']),
+    ('head', 0, 0.88, 1.05, 'skin', FACE),
+    ('head', 0.8, 0.7, 0.38, 'hair', ['head_top']),
+    ('left_eye', 0, 0.2, 0.14, 'white', FACE),
+    ('left_eye', 0, 0.1, 0.12, 'black', FACE),
+    ('right_eye', 0, 0.2, 0.14, 'white', FACE),
+    ('right_eye', 0, 0.1, 0.12, 'black', FACE),
+)
+NOSE = np.array([[0, -.25], [.14, .1], [-.14, .1]])  # in units of HEAD
 SKINS = ((150, 190, 235), (110, 150, 205), (70, 100, 160), (45, 65, 110))
 SUBPIXEL_BITS = 4
 
+Joints = Dict[str, np.ndarray]
 # A BGR colour, or a function of pixel columns and rows in shape (h, w) that
 # returns BGR in shape (h, w, 3).
 Texture = Union[np.ndarray, Callable[[np.ndarray, np.ndarray], np.ndarray]]
+
+
+class Part(NamedTuple):
+    """A convex part of a figure.
+
+    Attributes:
+        polygon: Outline in shape (P, 2), in px.
+        cloth: Name of its texture, e.g. skin, hair, shirt or trousers.
+        joints: Names of the joints that the part shows.
+    """
+
+    polygon: np.ndarray
+    cloth: str
+    joints: Sequence[str]
 
 
 class Figure(NamedTuple):
@@ -49,7 +85,7 @@ def draw_scene(rng: np.random.Generator, size: Tuple[int, int],
     for joints in _place_figures(rng, size, count):
         palette = _palette(rng)
         mask = np.zeros(image.shape[:2], dtype=bool)
-        for part in body_parts(joints, rng):
+        for part in _body_parts(joints, rng):
             covered = _draw_part(image, part, palette[part.cloth])
             owners[covered] = len(parts)
             mask |= covered
@@ -70,7 +106,7 @@ def _place_figures(rng: np.random.Generator, size: Tuple[int, int],
     for _ in range(10 * count):
         tall = size[1] * rng.uniform(0.45, 0.85)
         joints = {name: tall * point
-                  for name, point in sample_joints(rng).items()}
+                  for name, point in _sample_joints(rng).items()}
         points = np.array(list(joints.values()))
         low, high = points.min(axis=0), points.max(axis=0)
         spare = np.maximum(size - (high - low), 1)
@@ -102,6 +138,96 @@ def _visibility(joints: Joints, number: int, owners: np.ndarray,
             shown = index >= 0 and parts[index][0] == number
             flags[name] = 2 if shown and name in parts[index][1].joints else 1
     return flags
+
+
+def _sample_joints(rng: np.random.Generator) -> Joints:
+    """Return a random pose: joint name to (x, y), the neck at the origin."""
+    lean = rng.normal(0, 0.15)
+    down, across = _axes(lean)
+    joints, turn = dict(neck=np.zeros(2)), rng.uniform(0.75, 1.1)
+    for side, sign in SIDES:
+        shoulder = sign * turn * SHOULDER * across + 0.035 * down
+        raised = rng.uniform(-0.2, 2.6)
+        elbow = shoulder + UPPER_ARM * _axes(lean + sign * raised)[0]
+        bend = raised + rng.uniform(-1.9, 1.0)
+        wrist = elbow + FOREARM * _axes(lean + sign * bend)[0]
+        hip = TORSO * down + sign * turn * HIP * across
+        spread = rng.uniform(-0.1, 0.7)
+        knee = hip + THIGH * _axes(sign * spread)[0]
+        spread -= rng.uniform(-0.1, 0.9)
+        ankle = knee + SHIN * _axes(sign * spread)[0]
+        for name, joint in dict(shoulder=shoulder, elbow=elbow, wrist=wrist,
+                                hip=hip, knee=knee, ankle=ankle).items():
+            joints[f'{side}_{name}'] = joint
+    down, across = _axes(lean + rng.normal(0, 0.15))
+    head = -1.35 * HEAD * down
+    yaw = rng.uniform(-0.3, 0.3) * HEAD * across
+    joints.update(head=head, head_top=head - 1.15 * HEAD * down,
+                  nose=head + 1.3 * yaw + 0.15 * HEAD * down)
+    for side, sign in SIDES:
+        joints[f'{side}_eye'] = (
+            head + yaw - 0.25 * HEAD * down + sign * 0.38 * HEAD * across)
+        joints[f'{side}_ear'] = head + sign * 0.95 * HEAD * across
+    return joints
+
+
+def _body_parts(joints: Joints, rng: np.random.Generator) -> List[Part]:
+    """Return the parts of a figure from back to front, for joints in px.
+
+    An arm can be behind the torso, at random.
+    """
+    height = np.linalg.norm(joints['head_top'] - joints['neck']) / 0.18
+
+    def limb(start: str, end: str, radius: float, end_radius: float,
+             cloth: str) -> Part:
+        """Return a tapered limb with round ends between two joints."""
+        a, b = joints[start], joints[end]
+        turn = np.arctan2(*(b - a)[::-1]) + np.linspace(
+            -np.pi / 2, np.pi / 2, 8)
+        arc = np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+        ends = [b + end_radius * height * arc, a - radius * height * arc]
+        return Part(np.concatenate(ends), cloth, (start, end))
+
+    legs, arms, behind = [], [], []
+    for side, _ in SIDES:
+        hip, knee, ankle, shoulder, elbow, wrist = (
+            f'{side}_{name}' for name in ('hip', 'knee', 'ankle', 'shoulder',
+                                          'elbow', 'wrist'))
+        foot = joints[ankle] + np.array([0, 0.02 * height])
+        legs += [_ellipse(foot, 0.035 * height, 0.02 * height, 'hair', ankle),
+                 limb(hip, knee, 0.058, 0.045, 'trousers'),
+                 limb(knee, ankle, 0.045, 0.032, 'trousers')]
+        (behind if rng.random() < 0.2 else arms).extend([
+            limb(shoulder, elbow, 0.042, 0.035, 'shirt'),
+            limb(elbow, wrist, 0.032, 0.024, 'skin'),
+            _ellipse(joints[wrist], 0.03 * height, 0.03 * height, 'skin',
+                     wrist)])
+    points = np.array([joints[name] for name in TRUNK])
+    middle = points.mean(axis=0)
+    torso = middle + (points - middle) * np.array([1.4, 1.12])
+    size, up = HEAD * height, (joints['head_top'] - joints['head']) / 1.15
+    head = [_ellipse(joints[joint] + above * up, radius_x * size,
+                     radius_y * size, cloth, *shown)
+            for joint, above, radius_x, radius_y, cloth, shown in HEAD_PARTS]
+    return [*behind, *legs, limb('neck', 'head', 0.03, 0.03, 'skin'),
+            Part(torso, 'shirt', (*TRUNK, 'neck')), *arms, *head,
+            Part(joints['nose'] + size * NOSE, 'nose', FACE),
+            _ellipse(joints['nose'] - 0.38 * up, 0.25 * size, 0.06 * size,
+                     'red', *FACE)]
+
+
+def _ellipse(centre: np.ndarray, radius_x: float, radius_y: float, cloth: str,
+             *joints: str) -> Part:
+    turn = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    outline = centre + np.stack(
+        [radius_x * np.cos(turn), radius_y * np.sin(turn)], axis=-1)
+    return Part(outline, cloth, joints)
+
+
+def _axes(angle: float) -> Tuple[np.ndarray, np.ndarray]:
+    """Return the unit vectors down and across of a body that is turned."""
+    return (np.array([np.sin(angle), np.cos(angle)]),
+            np.array([np.cos(angle), -np.sin(angle)]))
 
 
 def _draw_part(image: np.ndarray, part: Part,
