@@ -7,6 +7,7 @@ from mmpose.models import TopdownPoseEstimator
 from torch import nn
 
 from ..configs import iter_typed, type_name
+from ..datasets.utils import keypoint_names
 
 AXES = dict(
     inputs=('batch', 'channel', 'row', 'column'),
@@ -62,7 +63,7 @@ def describe(cfg: Config, model: nn.Module, shapes: Dict[str, Sequence[int]],
             (size - (udp and not top_down)) / (cells - udp)
             for size, cells in zip(size_hw[::-1], shapes['heatmaps'][:0:-1])
         ]
-    names = model.dataset_meta['keypoint_id2name']
+    names = keypoint_names(model.dataset_meta)
     number = shapes.get('heatmaps', shapes.get('keypoints'))[0]
     if keypoint_indices is not None:
         number = model.head.out_channels

@@ -3,9 +3,17 @@ import mimetypes
 import os
 import warnings
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
-from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import (
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Tuple,
+    Union,
+)
 
 import cv2
 import mmcv
@@ -42,30 +50,31 @@ def find_sources(inputs: List[PathLike],
 
     Raises:
         ValueError: If an input is a URL, a folder has no image and no video,
-            or a result would replace an input.
+            two files would have the same result, or a result would replace an
+            input.
     """
-    files = []
+    sources = []
     for path in inputs:
         if '://' in str(path):
             raise ValueError('expected inputs to be files or folders, got '
                              f'{str(path)!r}; download it first')
         path = Path(path)
-        names = _search(path, out_dir) if path.is_dir() else ['']
-        files += [(path / name, Path(name or path.name)) for name in names]
-    if not files:
+        if path.is_dir():
+            sources += [_name_results(found, found.relative_to(path))
+                        for found in _search(path, out_dir)]
+        else:
+            sources.append(_name_results(path, Path(path.name)))
+    if not sources:
         raise ValueError('expected inputs to name images, videos or folders '
                          'of them, got none')
-    sources = list(_name_results(files))
     paths = {os.path.realpath(source.path) for source in sources}
-    results = [name for source in sources
-               for name in (source.picture, source.predictions)]
-    for name in results if out_dir else ():
-        if os.path.realpath(Path(out_dir, name)) in paths:
+    for name in (name for source in sources for name in source[2:]):
+        if out_dir and os.path.realpath(Path(out_dir, name)) in paths:
             raise ValueError(
                 'expected out_dir to be apart from the inputs, got '
                 f'{str(out_dir)!r}, where {str(name)!r} is one of them and '
                 'would be replaced; choose another folder')
-    return sources
+    return _drop_copies(sources)
 
 
 def read_image(path: PathLike,
@@ -193,46 +202,43 @@ def _kind(path: Path) -> Optional[str]:
     return 'video'
 
 
-def _search(folder: Path, out_dir: Optional[PathLike]) -> List[str]:
-    """Return the paths of images and videos within a folder, sorted."""
-
-    def stop(err: OSError) -> None:
-        raise err
-
+def _search(folder: Path, out_dir: Optional[PathLike]) -> List[Path]:
+    """Return images and videos within a folder but not in ``out_dir``."""
     skipped = out_dir and os.path.realpath(out_dir)
-    names = []
-    for root, folders, files in os.walk(folder, onerror=stop):
+    found = []
+    for root, folders, names in os.walk(folder):
         folders[:] = [name for name in folders
                       if os.path.realpath(Path(root, name)) != skipped]
-        for path in (Path(root, name) for name in files):
-            # The ending says that a corrupt file is one of them.
-            ending = mimetypes.guess_type(path.name)[0] or ''
-            if ending.startswith(('image/', 'video/')) or _kind(path):
-                names.append(str(path.relative_to(folder)))
-    if not names:
+        # The ending says that a corrupt file is one of them.
+        found += [
+            path for path in (Path(root, name) for name in names)
+            if (mimetypes.guess_type(path.name)[0] or '').startswith(
+                ('image/', 'video/')) or _kind(path)
+        ]
+    if not found:
         raise ValueError('expected images or videos in the folder '
                          f'{str(folder)!r}, got none that OpenCV can read')
-    return sorted(names)
+    return sorted(found)
 
 
-def _name_results(files: List[Tuple[Path, Path]]) -> Iterator[Source]:
-    """Give each file result names that no other has.
+def _name_results(path: Path, name: Path) -> Source:
+    """Name the results of a file that is ``name`` below its folder."""
+    is_video = _kind(path) == 'video'
+    keep, ending = ({'.mp4'}, '.mp4') if is_video else (PICTURES, '.png')
+    ending = '' if name.suffix.lower() in keep else ending
+    return Source(path, is_video, *(
+        Path(f'{name}{end}') for end in (ending, '.json')))
 
-    If a name is taken, the results go to a folder ``2``, ``3`` and so on.
-    """
-    # Some file systems ignore case.
-    taken, folders = set(), set()
-    for path, name in files:
-        is_video = _kind(path) == 'video'
-        keep, ending = ({'.mp4'}, '.mp4') if is_video else (PICTURES, '.png')
-        ending = '' if name.suffix.lower() in keep else ending
-        for number in count(1):
-            stem = Path('' if number == 1 else str(number), name)
-            results = [Path(f'{stem}{end}') for end in (ending, '.json')]
-            keys = {str(result).casefold() for result in results}
-            parents = {str(parent).casefold() for parent in stem.parents}
-            if not (keys & (taken | folders) or parents & taken):
-                break
-        taken |= keys
-        folders |= parents
-        yield Source(path, is_video, *results)
+
+def _drop_copies(sources: List[Source]) -> List[Source]:
+    """Return the sources without files that are named twice."""
+    by_result: Dict[Path, Source] = {}
+    for source in sources:
+        other = by_result.setdefault(source.picture, source)
+        if os.path.realpath(other.path) != os.path.realpath(source.path):
+            raise ValueError(
+                'expected inputs with different results, got '
+                f'{str(other.path)!r} and {str(source.path)!r}, which would '
+                f'both write {str(source.picture)!r}; name a folder that '
+                'holds both, or rename one')
+    return list(by_result.values())

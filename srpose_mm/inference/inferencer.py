@@ -7,22 +7,38 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.dist import master_only
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 from mmpose.apis import Pose2DInferencer, init_model
 from mmpose.evaluation.functional import nms
 from mmpose.models import BottomupPoseEstimator, TopdownPoseEstimator
+from mmpose.registry import VISUALIZERS
 from mmpose.structures import PoseDataSample, merge_data_samples
+from mmpose.visualization import PoseLocalVisualizer
 from torch import nn
 
 from ..checkpoints import load_weights
 from ..configs import ConfigLike, input_channels, load_config
 from ..console import get_logger
+from ..datasets.utils import keypoint_names
 from .files import PathLike, SkippedFile
-from .visualizer import KeypointVisualizer
 
-OUT_OF_MEMORY = ('out of memory', 'allocate memory', 'not enough memory')
+
+@VISUALIZERS.register_module()
+class KeypointVisualizer(PoseLocalVisualizer):
+    """MMPose's visualizer for every version of numpy.
+
+    ``PoseLocalVisualizer`` passes each radius as an array (1, ), which its
+    OpenCV backend converts by ``int``. numpy 2.4 refuses that conversion.
+    """
+
+    @master_only
+    def draw_circles(self, center: np.ndarray, radius: np.ndarray,
+                     **kwargs) -> None:
+        """Draw a circle at ``center`` (2, ) in image px."""
+        super().draw_circles(center, np.squeeze(radius), **kwargs)
 
 
 class PoseInferencer(Pose2DInferencer):
@@ -99,23 +115,14 @@ class PoseInferencer(Pose2DInferencer):
         """Return one sample with all instances of an image.
 
         Raises:
-            RuntimeError: If a batch does not fit into memory.
             SkippedFile: If the model predicts NaN or infinity.
         """
         samples = []
         for start in range(0, len(inputs), self.batch_size):
-            batch = self.collate_fn(inputs[start:start + self.batch_size])
-            try:
-                samples += self.model.test_step(batch)
-            except RuntimeError as err:
-                if not any(text in str(err) for text in OUT_OF_MEMORY):
-                    raise
-                raise RuntimeError(
-                    f'out of memory with a batch of {len(batch["inputs"])} '
-                    'boxes; set a smaller batch_size (--batch-size) or '
-                    'another device (--device cpu)') from err
+            samples += self.model.test_step(
+                self.collate_fn(inputs[start:start + self.batch_size]))
         if not samples:
-            shape = 0, len(keypoint_names(self.model))
+            shape = 0, len(keypoint_names(output_metainfo(self.model)))
             empty = InstanceData(
                 keypoints=np.zeros((*shape, 2), np.float32),
                 keypoint_scores=np.zeros(shape, np.float32),
@@ -217,12 +224,6 @@ def output_metainfo(model: nn.Module) -> Dict[str, Any]:
         keypoint_colors=meta['keypoint_colors'][list(indices)],
         skeleton_links=[[new[end] for end in links[i]] for i in kept],
         skeleton_link_colors=meta['skeleton_link_colors'][kept])
-
-
-def keypoint_names(model: nn.Module) -> List[str]:
-    """Return the names of the keypoints that a model predicts, in order."""
-    names = output_metainfo(model)['keypoint_id2name']
-    return [names[number] for number in sorted(names)]
 
 
 def _complete(instances: InstanceData) -> InstanceData:

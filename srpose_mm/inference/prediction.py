@@ -16,8 +16,9 @@ from rich.progress import Progress
 
 from ..configs import ConfigLike, locate_config
 from ..console import get_logger
+from ..datasets.utils import keypoint_names
 from . import files
-from .inferencer import PoseInferencer, keypoint_names, output_metainfo
+from .inferencer import PoseInferencer, output_metainfo
 
 SHIPPED_MODEL = 'td-srpose_efficientnet-lite0_1xb32-16e_lspet-128x128'
 
@@ -110,20 +111,22 @@ def predict(inputs: Union[files.PathLike, Sequence[files.PathLike]],
     Raises:
         FileNotFoundError: If a config or checkpoint does not exist.
         ImportError: If a detector is given and MMDetection is missing.
-        RuntimeError: If a batch does not fit into memory.
+        RuntimeError: If a batch does not fit into memory; set a smaller
+            ``batch_size``.
         TypeError: If the model is neither top-down nor bottom-up.
         ValueError: If an input is a URL, a folder has no image and no video,
-            a result would replace an input, a checkpoint is refused, or the
-            detector is incomplete, lacks a class or meets a bottom-up model.
+            two files would have the same result, a result would replace an
+            input, a checkpoint is refused, or the detector is incomplete,
+            lacks a class or meets a bottom-up model.
     """
     start = perf_counter()
     if isinstance(inputs, (str, Path)):
         inputs = [inputs]
     sources = files.find_sources(inputs, out_dir)
-    checkpoint = checkpoint or _weights_beside(config)
-    inferencer = PoseInferencer(config, checkpoint, device, cfg_options,
-                                det_config, det_checkpoint, det_classes,
-                                batch_size)
+    inferencer = PoseInferencer(config, checkpoint or _weights_beside(config),
+                                device, cfg_options, det_config,
+                                det_checkpoint, det_classes, batch_size)
+    out_dir = out_dir and Path(out_dir).resolve()
     options = dict(
         bbox_thr=bbox_thr,
         nms_thr=nms_thr,
@@ -131,22 +134,10 @@ def predict(inputs: Union[files.PathLike, Sequence[files.PathLike]],
         thickness=2,
         return_vis=pictures and out_dir is not None,
         return_datasamples=True)
-    out_dir = out_dir and Path(out_dir).resolve()
-    summary, logger = PredictSummary(), get_logger()
-    with Progress(console=Console(stderr=True)) as bar:
-        for source in bar.track(sources, description='predicting'):
-            try:
-                _predict_file(source, inferencer, out_dir, options, summary,
-                              bar)
-            # OpenCV refuses some sizes by an error of its own.
-            except (files.SkippedFile, OSError, cv2.error) as err:
-                # The text of an OSError names a temporary file.
-                reason = getattr(err, 'strerror', None) or str(err).strip()
-                summary.skipped.append((source.path, reason))
-                # Quoted, because a name can have line breaks.
-                logger.warning(f'skipped {str(source.path)!r}: {reason}')
+    summary = _predict_files(sources, inferencer, out_dir, options)
     summary.seconds = perf_counter() - start
-    logger.info(f'{summary}; results in {out_dir}' if out_dir else summary)
+    get_logger().info(
+        f'{summary}; results in {out_dir}' if out_dir else summary)
     return summary
 
 
@@ -161,6 +152,25 @@ def _weights_beside(config: ConfigLike) -> Path:
                          f'None, and {weights.name} is not beside the config; '
                          'name the checkpoint')
     return weights
+
+
+def _predict_files(sources: List[files.Source], inferencer: PoseInferencer,
+                   out_dir: Optional[Path], options: dict) -> PredictSummary:
+    """Predict on all files, of which unreadable ones are skipped."""
+    summary = PredictSummary()
+    with Progress(console=Console(stderr=True)) as bar:
+        for source in bar.track(sources, description='predicting'):
+            try:
+                _predict_file(source, inferencer, out_dir, options, summary,
+                              bar)
+            # OpenCV refuses some sizes by an error of its own.
+            except (files.SkippedFile, OSError, cv2.error) as err:
+                # The text of an OSError names a temporary file.
+                reason = getattr(err, 'strerror', None) or str(err).strip()
+                summary.skipped.append((source.path, reason))
+                # Quoted, because a name can have line breaks.
+                get_logger().warning(f'skipped {str(source.path)!r}: {reason}')
+    return summary
 
 
 def _predict_file(source: files.Source, inferencer: PoseInferencer,
@@ -196,7 +206,7 @@ def _predict_file(source: files.Source, inferencer: PoseInferencer,
             size=frame.shape[1::-1],
             fps=fps,
             dataset=info['dataset_name'],
-            keypoint_names=keypoint_names(inferencer.model),
+            keypoint_names=keypoint_names(info),
             skeleton_links=np.asarray(info['skeleton_links']).tolist())
         contents = dict(meta=meta, predictions=_plain(predictions))
         with files.result_file(out_dir, source.predictions) as path:

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from ..configs import ConfigLike, init_scope
 from ..console import progress
+from ..datasets.utils import keypoint_names
 from .files import PathLike, SkippedFile, read_image
-from .inferencer import PoseInferencer, keypoint_names, output_indices
+from .inferencer import PoseInferencer, output_indices, output_metainfo
 
 Keypoints = Optional[Sequence[Union[int, str]]]
 
@@ -57,12 +58,10 @@ def visualize(config: ConfigLike,
             image is given, or the checkpoint is refused.
     """
     inferencer = PoseInferencer(config, checkpoint, device, cfg_options)
-    model = inferencer.model
-    select_keypoints(['all'] if keypoints is None else keypoints,
-                     keypoint_names(model))
+    names = keypoint_names(output_metainfo(inferencer.model))
+    select_keypoints(['all'] if keypoints is None else keypoints, names)
     if images is None:
-        boxes = _dataset_boxes(model, score_thr)
-        boxes = dict(list(boxes.items())[:num_images])
+        boxes = _dataset_boxes(inferencer.model, num_images, score_thr)
     else:
         boxes = {str(path): None for path in images}
     if not boxes:
@@ -72,25 +71,43 @@ def visualize(config: ConfigLike,
     files = []
     for number, path in enumerate(progress(boxes, 'drawing')):
         stem = f'{out_dir}/{number:03d}_{Path(path).stem}'
-        files += [Path(f'{stem}_skeletons.jpg'), Path(f'{stem}_heatmaps.png')]
-        image = _read_picture(path, inferencer)
-        # A model without heatmaps is refused before anything is written.
-        figure = draw_heatmaps(model, path, boxes[path] and boxes[path][0],
-                               keypoints)
-        [result] = inferencer(
-            image, bboxes=boxes[path] and [boxes[path]], kpt_thr=kpt_thr,
-            radius=2, return_vis=True, return_datasamples=True)
-        mmcv.imwrite(mmcv.rgb2bgr(result['visualization'][0]), str(files[-2]))
-        figure.savefig(files[-1])
+        files += _draw_image(inferencer, path, boxes[path], stem, keypoints,
+                             kpt_thr)
     return files
 
 
-def _read_picture(path: PathLike, inferencer: PoseInferencer) -> np.ndarray:
-    """Return an image (h, w, 3), BGR, or raise an error that names it."""
+def _draw_image(inferencer: PoseInferencer, path: str,
+                boxes: Optional[List[np.ndarray]], stem: str,
+                keypoints: Keypoints, kpt_thr: float) -> List[Path]:
+    """Write the two pictures of an image, and return their files."""
+    files = [Path(f'{stem}_skeletons.jpg'), Path(f'{stem}_heatmaps.png')]
     try:
-        return read_image(path, **inferencer.load_options)
+        image = read_image(path, **inferencer.load_options)
     except SkippedFile as err:
         raise ValueError(f'{path}: expected an image; {err}') from err
+    # A model without heatmaps is refused before anything is written.
+    figure = draw_heatmaps(inferencer.model, path, boxes and boxes[0],
+                           keypoints)
+    [result] = inferencer(
+        image, bboxes=boxes and [boxes], kpt_thr=kpt_thr, radius=2,
+        return_vis=True, return_datasamples=True)
+    mmcv.imwrite(mmcv.rgb2bgr(result['visualization'][0]), str(files[0]))
+    figure.savefig(files[1])
+    return files
+
+
+def _dataset_boxes(
+        model: nn.Module, num_images: int,
+        score_thr: float) -> Dict[str, Optional[List[np.ndarray]]]:
+    """Return the boxes of the first images of the test data set, by path."""
+    dataset = DATASETS.build(model.cfg.test_dataloader.dataset)
+    boxes = {}
+    for info in map(dataset.get_data_info, range(len(dataset))):
+        if isinstance(model, BottomupPoseEstimator):
+            boxes[info['img_path']] = None
+        elif info['bbox_score'][0] >= score_thr:
+            boxes.setdefault(info['img_path'], []).append(info['bbox'][0])
+    return dict(list(boxes.items())[:num_images])
 
 
 def draw_heatmaps(model: nn.Module,
@@ -113,21 +130,21 @@ def draw_heatmaps(model: nn.Module,
         TypeError: If the model predicts no heatmaps.
         ValueError: If a keypoint is unknown.
     """
-    names = keypoint_names(model)
+    names = keypoint_names(output_metainfo(model))
     rows = [None] if keypoints is None else select_keypoints(keypoints, names)
     image, maps, instances = _predict_maps(model, path, box)
+    is_single = len(instances) == 1
     titles = [f'input {image.shape[1]}x{image.shape[0]}']
     for name, values in maps.items():
         if name == 'tags' and keypoints is None and len(values) > 1:
             name += f' of {names[0]}'
         titles.append(f'{name} {values.shape[2]}x{values.shape[1]}')
-    titles.append('keypoints' if len(instances) == 1 else
-                  f'{len(instances)} instances')
+    titles.append('keypoints' if is_single else f'{len(instances)} instances')
     # In inches; many rows share a page.
     height = 3.2 if len(rows) == 1 else 2
     width = height * image.shape[1] / image.shape[0]
-    size = width * len(titles), height * len(rows) + 0.4
-    figure = Figure(size, layout='tight')
+    figure = Figure((width * len(titles), height * len(rows) + 0.4),
+                    layout='tight')
     axes = figure.subplots(len(rows), len(titles), squeeze=False)
     for ax, title in zip(axes[0], titles):
         ax.set_title(title, fontsize=None if len(rows) == 1 else 8)
@@ -136,7 +153,7 @@ def draw_heatmaps(model: nn.Module,
         _draw_keypoints(row, instances, keypoint)
         if keypoint is not None:
             label = names[keypoint]
-            if len(instances) == 1:
+            if is_single:
                 label += f'\n{instances.keypoint_scores[0, keypoint]:.2f}'
             row[0].text(-0.06, 0.5, label, transform=row[0].transAxes,
                         rotation=90, ha='right', va='center', fontsize=9)
@@ -235,17 +252,3 @@ def _draw_keypoints(row: Sequence[Axes], instances: InstanceData,
     row[-1].set(xlim=row[0].get_xlim(), ylim=row[0].get_ylim())
     for ax in row:
         ax.set_axis_off()
-
-
-def _dataset_boxes(
-        model: nn.Module,
-        score_thr: float) -> Dict[str, Optional[List[np.ndarray]]]:
-    """Return the boxes of each image of the test data set, by path."""
-    dataset = DATASETS.build(model.cfg.test_dataloader.dataset)
-    boxes = {}
-    for info in map(dataset.get_data_info, range(len(dataset))):
-        if isinstance(model, BottomupPoseEstimator):
-            boxes[info['img_path']] = None
-        elif info['bbox_score'][0] >= score_thr:
-            boxes.setdefault(info['img_path'], []).append(info['bbox'][0])
-    return boxes

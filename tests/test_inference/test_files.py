@@ -88,22 +88,28 @@ def test_a_name_that_opencv_cannot_take(tmp_path):
         read_image(sources[0].path)
 
 
-def test_no_two_results_share_a_name(tmp_path):
-    for name in ('x/a.jpg', 'y/A.JPG', 'y/a.jpg.json/b.png', 'z/a.jpg'):
-        picture(tmp_path / name)
-    (tmp_path / 'w').mkdir()
-    video(tmp_path / 'c.avi', 1).rename(tmp_path / 'w/c.avi')
-    video(tmp_path / 'd.avi', 1).rename(tmp_path / 'w/c.avi.mp4')
-    folders = [tmp_path / name for name in 'xyzw']
-    sources = find_sources(folders, tmp_path / 'out')
+def test_names_of_results(tmp_path):
+    for name in ('x/a.jpg', 'x/A.JPG', 'x/y/a.jpg', 'x/b.pgm'):
+        picture(tmp_path / name, channels=1)
+    video(tmp_path / 'c.avi', 1).rename(tmp_path / 'x/c.avi')
+    # A file that is named twice has one result.
+    sources = find_sources([tmp_path / 'x', tmp_path / 'x/a.jpg'], None)
     assert [source.picture.as_posix() for source in sources] == [
-        'a.jpg', '2/A.JPG', '3/a.jpg.json/b.png', '4/a.jpg', 'c.avi.mp4',
-        '2/c.avi.mp4'
+        'A.JPG', 'a.jpg', 'b.pgm.png', 'c.avi.mp4', 'y/a.jpg'
     ]
-    assert sources[2].path == tmp_path / 'y/a.jpg.json/b.png'
-    assert [source.predictions.as_posix() for source in sources[-2:]] == [
-        'c.avi.json', '2/c.avi.mp4.json'
+    assert [source.predictions.as_posix() for source in sources[2:]] == [
+        'b.pgm.json', 'c.avi.json', 'y/a.jpg.json'
     ]
+
+
+def test_no_two_results_share_a_name(tmp_path):
+    for name in ('x/a.jpg', 'y/a.jpg', 'x/b.pgm', 'x/b.pgm.png'):
+        picture(tmp_path / name, channels=1)
+    message = "x/a.jpg' and '.*y/a.jpg', which would both write 'a.jpg'; name"
+    with pytest.raises(ValueError, match=message):
+        find_sources([tmp_path / 'x/a.jpg', tmp_path / 'y'], None)
+    with pytest.raises(ValueError, match="both write 'b.pgm.png'"):
+        find_sources([tmp_path / 'x'], None)
 
 
 @pytest.mark.parametrize('name', ['../x', '/tmp/x', 'a/../../x', '..'])

@@ -5,12 +5,13 @@ import pytest
 import torch
 from mmdet.apis import inference_detector, init_detector
 from mmengine.registry import DefaultScope
+from mmengine.structures import InstanceData
 from mmpose.apis import inference_bottomup, inference_topdown, init_model
-from mmpose.structures import merge_data_samples
+from mmpose.structures import PoseDataSample, merge_data_samples
 
 from srpose_mm.configs import load_config
 from srpose_mm.inference import predict
-from srpose_mm.inference.inferencer import PoseInferencer
+from srpose_mm.inference.inferencer import KeypointVisualizer, PoseInferencer
 
 from ..support.predict_helpers import (
     BOTTOM_UP,
@@ -106,23 +107,6 @@ def test_batches_are_bounded(inferencer, model, monkeypatch):
     np.testing.assert_array_equal(instances.bboxes, BOXES)
     with pytest.raises(ValueError, match='batch_size to be at least 1, got 0'):
         PoseInferencer(DEMO, 'weights.pth', batch_size=0)
-
-
-@pytest.mark.parametrize('error', [
-    torch.cuda.OutOfMemoryError('CUDA out of memory. Tried to allocate 2 GiB'),
-    RuntimeError("DefaultCPUAllocator: can't allocate memory"),
-    RuntimeError('channels_last memory format is not supported')
-])
-def test_out_of_memory(inferencer, error, monkeypatch):
-
-    def test_step(batch):
-        raise error
-
-    monkeypatch.setattr(inferencer.model, 'test_step', test_step)
-    reason = 'memory format' if 'format' in str(error) else \
-        r'a batch of 5 boxes; set a smaller batch_size \(--batch-size\)'
-    with pytest.raises(RuntimeError, match=reason):
-        infer(inferencer, image_of(), bboxes=[BOXES])
 
 
 @pytest.mark.parametrize('label, name', [(0, 'person'), (14, 'bird')])
@@ -248,3 +232,20 @@ def test_no_default_scope(weights, demo):
     DefaultScope._instance_dict.clear()
     inferencer = PoseInferencer(demo, weights, 'cpu')
     assert infer(inferencer, image_of()).keypoints.shape == (1, 17, 2)
+
+
+def test_keypoints_are_drawn_as_circles():
+    points = np.float32([[[9.6, 12.2], [30, 20]]])
+    sample = PoseDataSample(
+        pred_instances=InstanceData(
+            keypoints=points,
+            keypoint_scores=np.ones((1, 2)),
+            keypoints_visible=np.float32([[1, 0.1]])))
+    visualizer = KeypointVisualizer(radius=5, alpha=1)
+    visualizer.set_dataset_meta(
+        dict(keypoint_colors=np.uint8([[10, 200, 90]] * 2)))
+    image = np.full((32, 40, 3), 60, np.uint8)
+    drawn = visualizer.add_datasample(
+        '', image, sample, draw_gt=False, draw_bbox=False, kpt_thr=0.3)
+    expected = cv2.circle(image.copy(), (9, 12), 5, (10, 200, 90), -1)
+    np.testing.assert_array_equal(drawn, expected)
