@@ -6,18 +6,15 @@ Example:
 import argparse
 import sys
 from importlib.metadata import distributions
-from typing import Dict, List
 
 import torch
 from mmengine.utils.dl_utils import collect_env
-from mmpose import registry
 from mmpose.apis import init_model
 
 from .configs import SRPOSE_MIM, load_config
 from .environment import is_installed
 from .version import __version__
 
-REGISTRIES = ('KEYPOINT_CODECS', 'MODELS', 'TRANSFORMS', 'HOOKS')
 # Packages that MMEngine's report lacks.
 PACKAGES = ('mmcv', 'mmdet', 'mmpose', 'numpy', 'xtcocotools')
 # Purpose of each optional module.
@@ -33,7 +30,7 @@ OPTIONAL = {
 
 
 def environment_report() -> str:
-    """Return versions, registered classes and missing packages as text."""
+    """Return versions and missing packages as text."""
     rows = collect_env()
     rows.pop('PyTorch compiling details')
     found = {d.metadata['Name']: d.version for d in distributions()}
@@ -41,22 +38,11 @@ def environment_report() -> str:
     missing = {k: v for k, v in OPTIONAL.items() if not is_installed(k)}
     parts = {
         f'srpose_mm {__version__}': rows,
-        'Registered': {k: ', '.join(v) for k, v in registered().items()},
         'Missing' if missing else 'Nothing is missing': missing
     }
     return '\n\n'.join(
         '\n'.join([title, *(f'  {k:<18} {v}' for k, v in part.items())])
         for title, part in parts.items())
-
-
-def registered() -> Dict[str, List[str]]:
-    """Return the names of this package's classes by registry."""
-    return {
-        name: sorted(
-            key for key, entry in getattr(registry, name).module_dict.items()
-            if entry.__module__.startswith('srpose_mm.'))
-        for name in REGISTRIES
-    }
 
 
 def run_demo_model() -> str:

@@ -15,9 +15,7 @@ from .deploy import (
     measure_complexity,
 )
 from .inference import PredictSummary, draw_heatmaps, predict, visualize
-from .swap import SwapRefused
-from .swap.files import SwapFiles, swap_files
-from .swap.swap_head import swap_head
+from .swap import SwapFiles, SwapRefused, swap_files, swap_head
 from .testing import make_toy_dataset
 
 __all__ = [

@@ -5,38 +5,35 @@ here.
 """
 import re
 from pathlib import Path
-from typing import Dict, List, Optional, Union
+from typing import Optional, Union
 
-import torch
-from mmengine.config import Config
 from mmpose.registry import MODELS
-from torch import nn
 
-from ..configs import SRPOSE_MIM, ConfigLike, init_scope, load_config
+from ..configs import ConfigLike, init_scope, load_config
 from ..console import get_logger
 from ..version import __version__
 from .files import check_out, save_checkpoint
-from .reading import CheckpointError, Location, load_checkpoint
+from .reading import Location, load_checkpoint
 from .weights import StateDict, get_state_dict, load_weights
 
 HEAD = 'keypoint_head.'
-# Layers of the authors' heads, and their names here.
+# Patterns of the layers of the authors' heads, and their names here.
 LAYERS = {
-    'lr_head.0': 'neck.lr_head.0',
-    'lr_fuse.0': 'neck.lr_fusion.0',
-    'pre_fuse.{i}.{j}': 'neck.laterals.{i}.{j}',
-    'pre_interpolate.{i}.0': 'neck.upsamples.{i}.0',
-    'pre_interpolate.{i}.1': 'neck.upsamples.{i}.1.0',
-    'pre_interpolate.{i}.2': 'neck.upsamples.{i}.1.1',
-    'fuse.{i}': 'neck.fusions.{i}',
-    'post_fuse.{i}.{j}.{name}': 'neck.refinements.{i}.{j}.{name}',
-    'kp_encoder.{i}.0': 'head.sr_blocks.{i}.keypoint_encoder.0',
-    'converge.{i}.conv': 'head.sr_blocks.{i}.predictor',
+    r'lr_head\.0': r'neck.lr_head.0',
+    r'lr_fuse\.0': r'neck.lr_fusion.0',
+    r'pre_fuse\.(\d+\.\d+)': r'neck.laterals.\1',
+    r'pre_interpolate\.(\d+)\.0': r'neck.upsamples.\1.0',
+    r'pre_interpolate\.(\d+)\.1': r'neck.upsamples.\1.1.0',
+    r'pre_interpolate\.(\d+)\.2': r'neck.upsamples.\1.1.1',
+    r'fuse\.(\d+)': r'neck.fusions.\1',
+    r'post_fuse\.(\d+\.\d+\.\w+)': r'neck.refinements.\1',
+    r'kp_encoder\.(\d+)\.0': r'head.sr_blocks.\1.keypoint_encoder.0',
+    r'converge\.(\d+)\.conv': r'head.sr_blocks.\1.predictor',
     # bottom-up
-    'deconv_layers.{i}': 'head.deconv_layers.{i}',
-    'kp_encoder.0': 'head.sr_block.keypoint_encoder.0',
-    'heatmap_head': 'head.sr_block.predictor',
-    'tag_head': 'head.tag_layer',
+    r'deconv_layers\.(\d+)': r'head.deconv_layers.\1',
+    r'kp_encoder\.0': r'head.sr_block.keypoint_encoder.0',
+    r'heatmap_head': r'head.sr_block.predictor',
+    r'tag_head': r'head.tag_layer',
 }
 LINEAR_WEIGHT = re.compile(r'keypoint_head\..*\.pwconv[12]\.weight')
 
@@ -57,7 +54,7 @@ def convert_checkpoint(config: ConfigLike,
     Raises:
         FileNotFoundError: If a file or the folder of ``out`` does not exist.
         CheckpointError: If the checkpoint is corrupt, could run code, or does
-            not fit the config; names the package's configs that it fits.
+            not fit the config.
     """
     if out is not None:
         check_out(Path(out), checkpoint)
@@ -67,11 +64,7 @@ def convert_checkpoint(config: ConfigLike,
     parts = ('backbone.', HEAD)
     ours = to_our_keys({k: theirs[k] for k in theirs if k.startswith(parts)})
     init_scope(cfg)
-    try:
-        load_weights(MODELS.build(cfg.model), checkpoint, ours)
-    except CheckpointError as err:
-        names = ', '.join(fitting_configs(ours)) or 'no config of srpose_mm'
-        raise CheckpointError(f'{err}; its tensors fit {names}') from err
+    load_weights(MODELS.build(cfg.model), checkpoint, ours)
     dropped = [key for key in theirs if not key.startswith(parts)]
     if 'state_dict' in contents:
         dropped += [key for key in contents if key != 'state_dict']
@@ -99,41 +92,12 @@ def to_our_keys(state_dict: StateDict) -> StateDict:
     return ours
 
 
-def fitting_configs(state_dict: StateDict) -> List[str]:
-    """Return the package's configs whose neck and head have these tensors.
-
-    The channels of neck and head tell one backbone from another.
-    """
-    shapes = _shapes(state_dict)
-    names = []
-    for path in sorted((SRPOSE_MIM / 'configs').rglob('*.py')):
-        if '_base_' not in path.parts:
-            model = Config.fromfile(path).model
-            with torch.device('meta'):
-                parts = nn.ModuleDict({
-                    name: MODELS.build(model[name])
-                    for name in ('neck', 'head') if name in model
-                })
-            if _shapes(parts.state_dict()) == shapes:
-                names.append(path.stem)
-    return names
-
-
 def _rename(key: str) -> str:
     """Return this package's key for one of the authors'."""
     layer, _, tensor = key.rpartition('.')
     for theirs, ours in LAYERS.items():
-        pattern = re.escape(HEAD + theirs)
-        pattern = re.sub(r'\\{(\w+)\\}', r'(?P<\1>\\w+)', pattern)
-        match = re.fullmatch(pattern, layer)
+        match = re.fullmatch(re.escape(HEAD) + theirs, layer)
         if match:
-            return f'{ours.format(**match.groupdict())}.{tensor}'
+            return f'{match.expand(ours)}.{tensor}'
     return key
 
-
-def _shapes(state_dict: StateDict) -> Dict[str, torch.Size]:
-    """Return the shapes of the tensors of neck and head."""
-    return {
-        key: value.shape
-        for key, value in state_dict.items() if not key.startswith('backbone.')
-    }

@@ -37,15 +37,18 @@ class CheckpointError(ValueError):
     """A checkpoint is corrupt, could run code or has other contents."""
 
 
-def load_checkpoint(location: Location, map_location: Any = 'cpu') -> Any:
+def load_checkpoint(location: Location, map_location: Any = None) -> Any:
     """Read the contents of a checkpoint that may be corrupt or hostile.
+
+    Texts of configs are removed from ``meta`` and ``message_hub``, because
+    MMEngine executes them when it resumes or builds an inferencer.
 
     Args:
         location: A file of PyTorch or MMEngine, a ``.safetensors`` file, the
             ``http(s)://`` URL of one, or a name such as
             ``torchvision://resnet50``. Downloads are kept in the cache of
             ``torch.hub``.
-        map_location: As for ``torch.load``.
+        map_location: As for ``torch.load``. ``None`` means the CPU.
 
     Returns:
         The contents, mostly a dict with ``state_dict`` and ``meta``.
@@ -59,26 +62,17 @@ def load_checkpoint(location: Location, map_location: Any = 'cpu') -> Any:
     path = _local_file(str(location))
     # If a file in the cache is corrupt, the user has to remove it.
     name = f'{location} in {path}' if '://' in str(location) else location
-    contents = _read(path, name, map_location)
+    contents = _read(path, name, map_location or 'cpu')
+    if not isinstance(contents, dict):
+        return contents
     if str(location).startswith('mmcls://'):
         weights, prefix = contents.get('state_dict', contents), 'backbone.'
         return dict(state_dict={
             key[len(prefix):]: value
             for key, value in weights.items() if key.startswith(prefix)
         })
-    return contents
-
-
-def load_from_srpose_mm(filename: str, map_location: Any = None) -> Any:
-    """Read a checkpoint for MMEngine, without the texts of configs in it.
-
-    MMEngine executes them: ``meta['config']`` when it resumes, and ``cfg`` for
-    an inferencer that is given weights only.
-    """
-    contents = load_checkpoint(filename, map_location or 'cpu')
-    parts = contents if isinstance(contents, dict) else {}
-    hub = parts.get('message_hub')
-    for part in (parts.get('meta'),
+    hub = contents.get('message_hub')
+    for part in (contents.get('meta'),
                  hub.get('runtime_info') if isinstance(hub, dict) else None):
         if isinstance(part, dict):
             part.pop('config', None)
@@ -87,7 +81,7 @@ def load_from_srpose_mm(filename: str, map_location: Any = None) -> Any:
 
 
 runner.CheckpointLoader.register_scheme(
-    ['', *WEB, *MODEL_NAMES, *REFUSED], load_from_srpose_mm, force=True)
+    ['', *WEB, *MODEL_NAMES, *REFUSED], load_checkpoint, force=True)
 
 
 def _local_file(location: str) -> Path:

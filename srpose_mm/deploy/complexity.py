@@ -1,11 +1,12 @@
 """Count the parameters and operations of a model in its deployed form."""
 import copy
-from typing import Any, NamedTuple, Optional, Sequence, Tuple
+from functools import partial
+from typing import Any, Callable, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from mmengine.config import Config
 from mmpose.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._pytree import tree_flatten
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -63,8 +64,11 @@ def measure_complexity(
     counter = FlopCounterMode(display=False)
     with torch.enable_grad():
         with counter:
-            outputs = tree_flatten(forward_images(model, images))[0]
-        sum(out.sum() for out in outputs if out.requires_grad).backward()
+            outputs = forward_images(
+                partial(model, data_samples=None), images,
+                type(model.backbone).__name__)
+        tensors = tree_flatten(outputs)[0]
+        sum(out.sum() for out in tensors if out.requires_grad).backward()
     # Parameters of the backbone, and of neck and head.
     counts = [0, 0]
     for name, parameter in model.named_parameters():
@@ -99,24 +103,30 @@ def model_input_size(cfg: Config,
     return tuple(input_size)
 
 
-def forward_images(model: nn.Module, images: Tensor) -> Any:
-    """Return the head's outputs for normalised images (B, C, h, w).
+def forward_images(model: Callable[[Tensor], Any], images: Tensor,
+                   name: str) -> Any:
+    """Return a model's outputs for images (B, C, h, w).
+
+    Args:
+        model: Function or module that processes images.
+        images: Normalised images, or a tensor on the meta device.
+        name: Class of the backbone, for the error.
 
     Raises:
         ValueError: If the model cannot process images of this size but those
             of the next multiple of 32.
     """
     try:
-        return model(images, None)
-    except RuntimeError as err:
+        return model(images)
+    except (AssertionError, RuntimeError) as err:
         # Backbones such as HRNet add maps of different strides, whose sizes
         # agree only if the input is a multiple of the largest stride.
         size_hw = list(images.shape[-2:])
         fitting_hw = [-(-size // STRIDE) * STRIDE for size in size_hw]
         if fitting_hw == size_hw:
             raise
-        forward_images(model, images.new_zeros(*images.shape[:2], *fitting_hw))
+        model(images.new_zeros(*images.shape[:2], *fitting_hw))
         raise ValueError(
-            f'{type(model.backbone).__name__}: expected an input size that is '
-            f'a multiple of {STRIDE}, got {size_hw[1]}x{size_hw[0]}; use '
+            f'{name}: expected an input size that is a multiple of {STRIDE}, '
+            f'got {size_hw[1]}x{size_hw[0]}; use '
             f'{fitting_hw[1]}x{fitting_hw[0]}') from err

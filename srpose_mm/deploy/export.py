@@ -6,6 +6,7 @@ import copy
 import inspect
 import json
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple, Union
 
@@ -28,7 +29,7 @@ from ..models.heads.base_sr_head import BaseSRHead
 from ..version import __version__
 from .complexity import forward_images, model_input_size
 from .fuse import fuse_for_inference
-from .metadata import AXES, HOW_TO_USE, describe
+from .metadata import HOW_TO_USE, describe
 
 # Formats and the packages that they need.
 FORMATS = dict(onnx=('onnx', 'onnxruntime'), torchscript=())
@@ -67,15 +68,20 @@ class ExportResult(NamedTuple):
 class DeployedModel(nn.Module):
     """Pose estimator from images to the outputs of a file.
 
-    Shapes: (B, C, h, w) -> keypoints (B, K, 2) and scores (B, K). Without
-    decoding -> heatmaps (B, K, H, W), and tags (B, L, H, W) of a bottom-up
-    model.
+    The input is ``inputs``, float32 in shape (B, C, h, w) with any B. The
+    outputs are float32, of ``test_cfg.output_keypoint_indices`` only:
+
+    - ``keypoints`` (B, K, 2) in input px and ``scores`` (B, K) of a top-down
+      model with decoding. The heatmaps of an SR head are not made, see
+      :meth:`BaseSRHead.predict_peaks`, unless ``test_cfg`` has
+      ``peaks_only=False``.
+    - ``heatmaps`` (B, K, H, W) of a top-down model without decoding.
+    - ``heatmaps`` (B, K, H, W) and ``tags`` (B, L, H, W) of a bottom-up
+      model, to be grouped by associative embedding.
 
     Args:
         model: Pose estimator of MMPose.
-        decode: Whether the head's codec decodes the keypoints. An SR head
-            then computes only the peaks of the heatmaps, unless ``test_cfg``
-            has ``peaks_only=False``.
+        decode: Whether the head's codec decodes the keypoints.
         normalize: Whether the model's data preprocessor is included.
     """
 
@@ -127,20 +133,10 @@ def export_model(config: ConfigLike,
                  opset: int = 17) -> ExportResult:
     """Write a pose estimator to a file and compare the file with the model.
 
-    The file contains a :class:`DeployedModel`. Its input is ``inputs``,
-    float32 in shape (B, C, h, w) with any B. Its outputs are float32:
-
-        - ``keypoints`` (B, K, 2) in input px and ``scores`` (B, K) of a
-          top-down model with decoding. The heatmaps of an SR head are not
-          made: see :meth:`BaseSRHead.predict_peaks`
-        - ``heatmaps`` (B, K, H, W) of a top-down model without decoding
-        - ``heatmaps`` (B, K, H, W) and ``tags`` (B, L, H, W) of a bottom-up
-          model, to be grouped by associative embedding
-
-    The outputs contain the keypoints of ``test_cfg.output_keypoint_indices``
-    only. The metadata of an ONNX file, or the extra file ``metadata.json`` of
-    TorchScript, says how to make the input and how to read the outputs. The
-    file runs on the CPU with random images before it replaces ``out``.
+    The file contains a :class:`DeployedModel`. The metadata of an ONNX file,
+    or the extra file ``metadata.json`` of TorchScript, says how to make the
+    input and how to read the outputs. The file runs on the CPU with random
+    images before it replaces ``out``.
 
     Args:
         config: Config, or an argument of
@@ -168,6 +164,36 @@ def export_model(config: ConfigLike,
         ExportMismatch: If a keypoint differs by more than 0.01 px or another
             output by more than 1e-4 of its highest value.
     """
+    _check_format(format)
+    cfg, out = load_config(config), Path(out)
+    size = model_input_size(cfg, input_size)
+    check_out(out, *([] if checkpoint is None else [checkpoint]))
+    model = _build_model(cfg, checkpoint)
+    if decode is not False:
+        decode = _can_decode(model.head.decoder, size, bool(decode))
+    reference = DeployedModel(model, decode, normalize)
+    images = torch.rand((BATCH_SIZE, input_channels(cfg), *size[::-1]),
+                        generator=torch.Generator().manual_seed(0))
+    images = 255 * images if normalize else 4 * images - 2
+    expected, steady = _expect(reference, images)
+    shapes = {name: tuple(tensor.shape[1:])
+              for name, tensor in dict(inputs=images, **expected).items()}
+    facts = describe(cfg, model, shapes, normalize,
+                     reference.keypoint_indices)
+    deployed = DeployedModel(fuse_for_inference(model), decode, normalize)
+    write = _write_onnx if format == 'onnx' else _write_torchscript
+    with atomic_write(out) as path, torch.no_grad(), \
+            warnings.catch_warnings():
+        # About every comparison of sizes, and every constant that stays.
+        warnings.simplefilter('ignore')
+        write(deployed.eval(), images[:1], path, facts, opset)
+        differences = _compare(expected, _run(path, format, images), steady)
+    compared = (int(steady.sum()), steady.numel()) if decode else None
+    return ExportResult(out, shapes, differences, compared)
+
+
+def _check_format(format: str) -> None:
+    """Check that a format is known and its packages are installed."""
     if format not in FORMATS:
         raise ValueError(f'expected format to be one of {list(FORMATS)}, got '
                          f'{format!r}')
@@ -175,35 +201,6 @@ def export_model(config: ConfigLike,
         if not is_installed(package):
             raise ImportError(f'expected {package} to be installed for the '
                               f'format {format}; pip install {package}')
-    cfg, out = load_config(config), Path(out)
-    size = model_input_size(cfg, input_size)
-    check_out(out, *([] if checkpoint is None else [checkpoint]))
-    with atomic_write(out) as path:
-        model = _build_model(cfg, checkpoint)
-        if decode is not False:
-            decode = _can_decode(model.head.decoder, size, bool(decode))
-        reference = DeployedModel(model, decode, normalize)
-        images = torch.rand(
-            (BATCH_SIZE, input_channels(cfg), *size[::-1]),
-            generator=torch.Generator().manual_seed(0))
-        images = 255 * images if normalize else 4 * images - 2
-        expected, steady = _expect(reference, images)
-        shapes = {
-            name: tuple(tensor.shape[1:])
-            for name, tensor in dict(inputs=images, **expected).items()
-        }
-        facts = describe(cfg, model, shapes, normalize,
-                         reference.keypoint_indices)
-        deployed = DeployedModel(fuse_for_inference(model), decode, normalize)
-        write = _write_onnx if format == 'onnx' else _write_torchscript
-        with torch.no_grad(), warnings.catch_warnings():
-            # About every comparison of sizes, and every constant that stays.
-            warnings.simplefilter('ignore')
-            write(deployed.eval(), images[:1], path, facts, opset)
-            outputs = _run(path, format, images)
-        differences = _compare(expected, outputs, steady)
-    compared = (int(steady.sum()), steady.numel()) if decode else None
-    return ExportResult(out, shapes, differences, compared)
 
 
 def _build_model(cfg: Config,
@@ -263,7 +260,9 @@ def _check_maps(model: nn.Module, images: Tensor) -> Tuple[str, ...]:
     names = ('heatmaps', )
     if isinstance(model.head, AssociativeEmbeddingHead):
         names = ('heatmaps', 'tags')
-    maps = forward_images(model, images)
+    maps = forward_images(
+        partial(model, data_samples=None), images,
+        type(model.backbone).__name__)
     maps = [maps] if isinstance(maps, Tensor) else list(maps)
     if len(maps) != len(names) or any(
             not isinstance(m, Tensor) or m.ndim != 4 for m in maps):
@@ -316,8 +315,6 @@ def _write_onnx(deployed: DeployedModel, image: Tensor, path: Path,
     model = onnx.load(str(path))
     model.producer_name, model.producer_version = 'srpose_mm', __version__
     model.doc_string = HOW_TO_USE
-    for value in (*model.graph.input, *model.graph.output):
-        value.doc_string = f'({", ".join(AXES[value.name])})'
     onnx.helper.set_model_props(
         model, {key: json.dumps(value) for key, value in facts.items()})
     onnx.checker.check_model(model)

@@ -1,4 +1,5 @@
-from .options import SwapOptions
+from .files import SwapFiles, swap_files
 from .stock_model import SwapRefused
+from .swap_head import swap_head
 
-__all__ = ['SwapOptions', 'SwapRefused']
+__all__ = ['SwapFiles', 'SwapRefused', 'swap_files', 'swap_head']

@@ -1,11 +1,12 @@
 """Codec, pipelines and flip settings for the new head."""
 from copy import deepcopy
-from typing import List
+from typing import Any, List
 
 from mmengine.config import Config
 
+from ..codecs import SRAssociativeEmbedding, SRHeatmap
 from ..configs import iter_typed, type_name
-from .options import Size, SwapOptions
+from .heads import Size
 from .stock_model import StockModel
 
 STOCK_MASK = 'BottomupGetHeatmapMask'
@@ -18,37 +19,40 @@ KEPT_BOTTOM_UP = ('use_udp', 'decode_keypoint_order', 'decode_keypoint_thr',
 
 
 def make_codec(cfg: Config, stock: StockModel, heatmap_size: Size,
-               options: SwapOptions) -> dict:
+               **options: Any) -> dict:
     """Return the config of the codec for heatmaps of the given size.
 
     The Gaussian keeps its width in input px, and the pixel mapping, MSRA's or
     UDP's, stays.
 
+    Args:
+        cfg: Config of the stock model.
+        stock: Its parts.
+        heatmap_size: (W, H) in cells.
+        options: Arguments of the codec, ``None`` for the stock model's.
+
     Raises:
-        ValueError: If an option is given that the codec does not have.
+        TypeError: If the codec does not have an option.
+        ValueError: If an option is out of range.
     """
-    chosen = options.chosen('sigma', 'unbiased', 'refine')
     codec = dict(
-        type='SRAssociativeEmbedding' if stock.bottom_up else 'SRHeatmap',
         input_size=stock.input_size,
         heatmap_size=heatmap_size,
         sigma=_sigma(stock, heatmap_size),
         target='keypoints')
+    is_udp = type_name(stock.codec) == 'UDPHeatmap'
     if stock.bottom_up:
-        if chosen.keys() - {'sigma'}:
-            raise ValueError(
-                'expected no unbiased and no refine for associative embedding,'
-                f' whose codec has neither, got {chosen}; omit them')
         codec.update(
             {k: stock.codec[k] for k in KEPT_BOTTOM_UP if k in stock.codec})
-        return dict(codec, **chosen)
-    is_udp = type_name(stock.codec) == 'UDPHeatmap'
-    if is_udp or crops_by_udp(cfg) or stock.codec.get('use_udp'):
+    elif is_udp or crops_by_udp(cfg) or stock.codec.get('use_udp'):
         codec['use_udp'] = True
     if is_udp or stock.codec.get('unbiased'):
         # These stock codecs refine peaks by DARK.
         codec.update(unbiased=True, refine='dark')
-    return dict(codec, **chosen)
+    codec.update({k: v for k, v in options.items() if v is not None})
+    kind = SRAssociativeEmbedding if stock.bottom_up else SRHeatmap
+    kind(**codec)  # raises if an option does not fit
+    return dict(type=kind.__name__, **codec)
 
 
 def _sigma(stock: StockModel, heatmap_size: Size) -> float:

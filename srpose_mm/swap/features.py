@@ -1,13 +1,14 @@
 """Feature maps of backbones, without computing any."""
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from typing import Dict, NamedTuple, Optional, Tuple
 
 import torch
-from mmengine.config import ConfigDict
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import DefaultScope
 from mmpose.registry import MODELS
-from torch import nn
+from torch import Tensor, nn
 
 from ..configs import type_name
+from ..deploy.complexity import forward_images
 from .stock_model import StockModel, SwapRefused
 
 MAX_LEVELS = 4
@@ -53,6 +54,7 @@ def build_shapes(cfg: dict) -> nn.Module:
     return module
 
 
+@torch.no_grad()
 def find_features(stock: StockModel,
                   backbone: dict,
                   neck: Optional[dict] = None) -> Tuple[Feature, ...]:
@@ -62,19 +64,21 @@ def find_features(stock: StockModel,
         ValueError: If the backbone cannot process inputs of the stock model's
             size; names the nearest size that works.
     """
-    (width, height), channels = stock.input_size, stock.input_channels
-    key = repr((backbone, neck, width, height, channels))
+    shape = 1, stock.input_channels, *stock.input_size[::-1]
+    key = repr((backbone, neck, shape))
     if key not in _cache:
-        modules = [build_shapes(part) for part in (backbone, neck) if part]
+        model = nn.Sequential(
+            *(build_shapes(part) for part in (backbone, neck) if part))
+        name = type_name(backbone)
         try:
-            _cache[key] = _run(modules, width, height, channels)
-        except (AssertionError, RuntimeError, ValueError) as err:
-            lines = str(err).splitlines() or [type(err).__name__]
-            remedy = _working_size(modules, width, height, channels)
-            raise ValueError(
-                f'{type_name(backbone)} cannot process inputs of {width}x'
-                f'{height} px (width x height) with {channels} channels: '
-                f'{lines[0]}{remedy}') from err
+            maps = forward_images(
+                model, torch.empty(shape, device='meta'), name)
+        except (AssertionError, RuntimeError) as err:
+            raise ValueError(f'{name} cannot process inputs of shape {shape}: '
+                             f'{" ".join(str(err).split())}') from err
+        maps = [maps] if isinstance(maps, Tensor) else maps
+        _cache[key] = tuple(
+            Feature(out.shape[1], out.shape[3], out.shape[2]) for out in maps)
     return _cache[key]
 
 
@@ -86,35 +90,31 @@ def find_levels(
     outputs are used that its config selects.
 
     Returns:
-        The changed config, and its feature maps, coarse to fine: the deepest
-        of each stride, at most four.
+        The changed config, and its feature maps, coarse to fine.
 
     Raises:
-        SwapRefused: If the backbone has outputs that are not needed and that
-            no ``out_indices`` can turn off.
+        SwapRefused: If the backbone has two outputs of one stride, or more
+            than four.
         ValueError: If the backbone cannot process this input.
     """
     name = type_name(stock.backbone)
-    candidate = _merged(stock.backbone, MULTI_SCALE.get(name, {}))
+    cfg = Config(dict(backbone=stock.backbone))
+    cfg.merge_from_dict(dict(backbone=MULTI_SCALE.get(name, {})))
+    backbone = cfg.backbone
     try:
-        features = find_features(stock, candidate)
+        features = find_features(stock, backbone)
     except (AssertionError, IndexError):
         # The backbone has fewer stages than usual.
-        candidate = _merged(stock.backbone, {})
-        features = find_features(stock, candidate)
-    deepest = {feature.width: i for i, feature in enumerate(features)}
-    kept = sorted(deepest.values())[-MAX_LEVELS:]
-    indices = candidate.get('out_indices') or ()
-    if len(kept) < len(features) == len(indices):
-        candidate.out_indices = tuple(indices[i] for i in kept)
-        features = tuple(features[i] for i in kept)
+        backbone = stock.backbone
+        features = find_features(stock, backbone)
     widths = [feature.width for feature in features]
-    if len(kept) < len(features) or widths != sorted(widths, reverse=True):
+    if (len(widths) > MAX_LEVELS
+            or widths != sorted(set(widths), reverse=True)):
         raise SwapRefused(
             f'expected {name} to output at most {MAX_LEVELS} '
             'feature maps of different sizes, fine to coarse, got the widths '
             f'{widths}; set its out_indices')
-    return candidate, features[::-1]
+    return backbone, features[::-1]
 
 
 def find_timm_backbone(name: str,
@@ -148,36 +148,3 @@ def find_timm_backbone(name: str,
         mean=[255 * value for value in weights.mean],
         std=[255 * value for value in weights.std],
         bgr_to_rgb=True)
-
-
-def _merged(base: dict, changes: dict) -> ConfigDict:
-    """Return a config with some values replaced, at any depth."""
-    merged = ConfigDict(base)
-    for key, value in changes.items():
-        if isinstance(value, dict):
-            value = _merged(merged.get(key, {}), value)
-        merged[key] = value
-    return merged
-
-
-@torch.no_grad()
-def _run(modules: list, width: int, height: int,
-         channels: int) -> Tuple[Feature, ...]:
-    outputs: Any = torch.empty(1, channels, height, width, device='meta')
-    for module in modules:
-        outputs = module(outputs)
-    if isinstance(outputs, torch.Tensor):
-        outputs = [outputs]
-    return tuple(
-        Feature(out.shape[1], out.shape[3], out.shape[2]) for out in outputs)
-
-
-def _working_size(modules: list, width: int, height: int,
-                  channels: int) -> str:
-    """Return the remedy for a size that is not a multiple of 32."""
-    size = tuple(-(-side // 32) * 32 for side in (width, height))
-    try:
-        _run(modules, *size, channels)
-    except (AssertionError, RuntimeError, ValueError):
-        return ''
-    return f'; set input_size to {size}, multiples of 32'

@@ -7,48 +7,18 @@ from ..configs import input_channels, type_name
 
 BOTTOM_UP = 'BottomupPoseEstimator'
 ESTIMATORS = ('TopdownPoseEstimator', BOTTOM_UP)
+# Stock heads that can be swapped: those with the deconvolutions of
+# HeatmapHead, and others.
+DECONV_HEADS = ('HeatmapHead', 'SRHead', 'SimCCHead', 'IntegralRegressionHead',
+                'DSNTHead', 'AssociativeEmbeddingHead',
+                'SRAssociativeEmbeddingHead')
+HEADS = (*DECONV_HEADS, 'RTMCCHead', 'RTMWHead', 'RegressionHead', 'RLEHead')
+# Arguments of heads: the number of keypoints.
+KEYPOINTS = ('out_channels', 'num_joints', 'num_keypoints')
 
 
 class SwapRefused(ValueError):
     """A model whose head cannot be swapped."""
-
-
-# Stock heads that can be swapped, with the prefix of their deconvolutions in a
-# state dict; None if they are not built as HeatmapHead builds them.
-HEADS = dict(
-    HeatmapHead='head.',
-    SRHead='head.',
-    SimCCHead='head.deconv_head.',
-    IntegralRegressionHead='head.simplebaseline_head.',
-    DSNTHead='head.simplebaseline_head.',
-    RTMCCHead=None,
-    RTMWHead=None,
-    RegressionHead=None,
-    RLEHead=None,
-    AssociativeEmbeddingHead='head.',
-    SRAssociativeEmbeddingHead='head.')
-# Arguments of heads: the number of keypoints.
-KEYPOINTS = ('out_channels', 'num_joints', 'num_keypoints')
-
-# The missing part if a head cannot be swapped.
-NEEDED = {
-    'an SR head and a target for each stage': ('CPMHead', 'MSPNHead'),
-    'an SR head with grouped deconvolutions': ('ViPNASHead', ),
-    'an SR head that predicts visibility too': ('VisPredictHead', ),
-    'a head that predicts the instance of a cell from its SR features':
-    ('DEKRHead', 'RTMOHead', 'YOLOXPoseHead'),
-    'an SR head on the decoupled features of one instance': ('CIDHead', ),
-    'feature maps of one instance, not the queries of a transformer':
-    ('EDPoseHead', ),
-    'an SR head with a depth axis': ('InternetHead', ),
-    'a backbone that processes images':
-    ('TemporalRegressionHead', 'TrajectoryRegressionHead',
-     'MotionRegressionHead'),
-    'the stock config that was swapped before': ('SRPoseHead', ),
-    'a distiller for SR heads, or the config of the student alone':
-    ('DWPoseDistiller', ),
-    f'an estimator with one backbone and one of {sorted(HEADS)}': (),
-}
 
 
 class StockModel(NamedTuple):
@@ -56,7 +26,7 @@ class StockModel(NamedTuple):
     backbone: ConfigDict
     neck: Optional[ConfigDict]
     head: ConfigDict
-    deconvs: Optional[str]  # their prefix in a state dict
+    layers: Optional[dict]  # arguments of the head's deconvolutions
     codec: ConfigDict
     bottom_up: bool  # groups keypoints into instances
     num_keypoints: int
@@ -75,10 +45,8 @@ def read_stock_model(cfg: Config) -> StockModel:
     head = model.get('head')
     name = type_name(head if isinstance(head, dict) else model)
     if name not in HEADS or type_name(model) not in ESTIMATORS:
-        needed = next((needed for needed, names in NEEDED.items()
-                       if name in names), list(NEEDED)[-1])
-        raise SwapRefused(
-            f'{name} cannot be swapped: {needed} would be needed')
+        raise SwapRefused(f'{name} cannot be swapped; expected one of '
+                          f'{ESTIMATORS} with one of the heads {HEADS}')
     bottom_up = type_name(model) == BOTTOM_UP
     codecs = [head.get('decoder'), cfg.get('codec')]
     if bottom_up:
@@ -91,6 +59,26 @@ def read_stock_model(cfg: Config) -> StockModel:
     keypoints = next(head[key] for key in KEYPOINTS if key in head)
     if codec.get('heatmap_type') == 'combined':
         keypoints //= 3  # a heatmap and two offset maps per keypoint
-    return StockModel(model.backbone, model.get('neck'), head, HEADS[name],
-                      codec, bottom_up, keypoints, tuple(codec['input_size']),
-                      input_channels(cfg))
+    return StockModel(model.backbone, model.get('neck'), head,
+                      _deconvolutions(head), codec, bottom_up, keypoints,
+                      tuple(codec['input_size']), input_channels(cfg))
+
+
+def _deconvolutions(head: ConfigDict) -> Optional[dict]:
+    """Return the arguments of a head's layers before its prediction, if any.
+
+    These are deconvolutions and convolutions as HeatmapHead builds them.
+    """
+    channels = head.get('deconv_out_channels', (256, ) * 3)
+    if (type_name(head) not in DECONV_HEADS
+            or head.get('deconv_type') == 'vipnas'
+            or type_name(head) == 'SimCCHead' and channels is None):
+        return None
+    layers = dict(deconv_out_channels=channels or None)
+    if channels:
+        kernels = head.get('deconv_kernel_sizes') or (4, ) * len(channels)
+        layers['deconv_kernel_sizes'] = kernels
+    if head.get('conv_out_channels'):
+        layers['conv_out_channels'] = head.conv_out_channels
+        layers['conv_kernel_sizes'] = head.conv_kernel_sizes
+    return layers

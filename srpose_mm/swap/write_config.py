@@ -26,9 +26,8 @@ def write_config(cfg: Config, base: str, out: Path, header: str) -> None:
         cfg: The config.
         base: The file or ``PACKAGE::PATH`` to inherit from.
         out: The file to write.
-        header: A comment for the first lines of the file.
+        header: A comment for the first line of the file.
     """
-    comment = ''.join(f'# {line}\n' for line in header.splitlines())
     with atomic_write(out) as unfinished:
         try:
             changes = _changed_lines(load_config(base), cfg)
@@ -42,7 +41,15 @@ def write_config(cfg: Config, base: str, out: Path, header: str) -> None:
             text = cfg.pretty_text
             unfinished.write_text(text)
             _check(unfinished, cfg)
-        unfinished.write_text(comment + text)
+        unfinished.write_text(f'# {header}\n{text}')
+
+
+def same_config(one: Config, other: Config) -> bool:
+    """Return True if two configs have equal values.
+
+    The scope that MMEngine adds to values inherited from MMPose is ignored.
+    """
+    return _unscoped(one.to_dict()) == _unscoped(other.to_dict())
 
 
 def _check(path: Path, cfg: Config) -> None:
@@ -51,12 +58,16 @@ def _check(path: Path, cfg: Config) -> None:
         raise ValueError('it reads back as another config')
 
 
-def same_config(one: Config, other: Config) -> bool:
-    """Return True if two configs have equal values.
-
-    The scope that MMEngine adds to values inherited from MMPose is ignored.
-    """
-    return _unscoped(one) == _unscoped(other)
+def _unscoped(value: Any) -> Any:
+    """Return plain values without the scope of MMPose."""
+    if isinstance(value, dict):
+        return {
+            k: _unscoped(v)
+            for k, v in value.items() if (k, v) != ('_scope_', 'mmpose')
+        }
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_unscoped, value))
+    return value
 
 
 def _base_line(base: str, out: Path) -> str:
@@ -69,17 +80,21 @@ def _base_line(base: str, out: Path) -> str:
 def _changed_lines(base: Config, cfg: Config) -> str:
     """Return the lines that turn the base into the config."""
     old, new = base.to_dict(), cfg.to_dict()
+    # Expressions of earlier lines, and their values.
     names: Dict[str, Any] = {}
     lines = []
     for key in sorted(new, key=lambda k: FIRST.index(k) if k in FIRST else 99):
         value = new[key]
         if key in old and old[key] == value:
             continue
-        if key in old and key not in NAMED:
-            value = _changes(old[key], value, names)
+        if key not in NAMED:
+            value = _difference(old.get(key), value, names)
         lines.append(f'{key} = {_text(value, names)}')
         if key in NAMED:
             names[key] = value
+        if key == 'codec':
+            # A decoder is replaced, so that a user can edit the codec safely.
+            names['dict(codec, _delete_=True)'] = dict(value, _delete_=True)
     if set(old.get('codec', ())) - set(new.get('codec', ())):
         # Lists above refer to the codec without this key.
         lines.append('\n# replaces the inherited codec\n'
@@ -87,16 +102,15 @@ def _changed_lines(base: Config, cfg: Config) -> str:
     return FormatCode('\n'.join(lines) + '\n', style_config=STYLE)[0]
 
 
-def _changes(old: Any, new: Any, names: Dict[str, Any]) -> Any:
+def _difference(old: Any, new: Any, names: Dict[str, Any]) -> Any:
     """Return the value that turns ``old`` into ``new`` when merged into it."""
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return new
-    # A codec is not merged, so that a user can edit the variable safely.
-    if any(key not in new for key in old) or new in names.values():
-        return dict(_delete_=True, **new)
+    if set(old) - set(new) or new in names.values():
+        return {'_delete_': True, **new}
     return {
-        key: _changes(old[key], new[key], names) if key in old else new[key]
-        for key in new if key not in old or old[key] != new[key]
+        key: _difference(old.get(key), value, names)
+        for key, value in new.items() if key not in old or old[key] != value
     }
 
 
@@ -105,8 +119,6 @@ def _text(value: Any, names: Dict[str, Any]) -> str:
     for name, named in names.items():
         if value == named:
             return name
-        if name == 'codec' and value == dict(named, _delete_=True):
-            return f'dict({name}, _delete_=True)'
     if isinstance(value, dict):
         texts = {key: _text(item, names) for key, item in value.items()}
         if all(isinstance(key, str) and key.isidentifier() for key in texts):
@@ -120,17 +132,3 @@ def _text(value: Any, names: Dict[str, Any]) -> str:
             return f'[{items}]'
         return f'({items},)' if len(value) == 1 else f'({items})'
     return repr(value)
-
-
-def _unscoped(value: Any) -> Any:
-    """Return plain values without the scope of MMPose."""
-    if isinstance(value, Config):
-        value = value.to_dict()
-    if isinstance(value, dict):
-        return {
-            k: _unscoped(v)
-            for k, v in value.items() if (k, v) != ('_scope_', 'mmpose')
-        }
-    if isinstance(value, (list, tuple)):
-        return type(value)(map(_unscoped, value))
-    return value

@@ -54,22 +54,23 @@ SRPOSE = [
 ]
 # Stock config, a scheme that it refuses and words of the message.
 REFUSED = {
-    'td-hm_cpm_8xb64-210e_coco-256x192': ('sr', 'CPMHead.*for each stage'),
-    'td-hm_mspn50_8xb32-210e_coco-256x192': ('sr', 'MSPNHead.*each stage'),
-    'td-hm_vipnas-res50_8xb64-210e_coco-256x192':
-    ('srpose', 'ViPNASHead.*grouped deconvolutions would be needed'),
-    'td-hm-vis_res50_8xb64-210e_coco-aic-256x192-merge':
-    ('sr', 'VisPredictHead.*predicts visibility'),
-    'dekr_hrnet-w32_8xb10-140e_coco-512x512': ('sr', 'DEKRHead.*instance'),
-    'cid_hrnet-w32_8xb20-140e_coco-512x512': ('sr', 'CIDHead.*decoupled'),
-    'rtmo-s_8xb32-600e_coco-640x640': ('sr', 'RTMOHead.*instance'),
-    'yoloxpose_tiny_4xb64-300e_coco-416': ('sr', 'YOLOXPoseHead.*instance'),
-    'internet_res50_4xb16-20e_interhand3d-256x256':
-    ('sr', 'InternetHead.*depth axis'),
-    'dwpose_l_dis_m_coco-ubody-256x192':
-    ('sr', 'DWPoseDistiller.*student alone would be needed'),
-    'image-pose-lift_tcn_8xb64-200e_h36m':
-    ('sr', 'TemporalRegressionHead.*backbone that processes images'),
+    **{
+        name: ('sr', f'{head} cannot be swapped; expected one of .*HeatmapHe')
+        for name, head in {
+            'td-hm_cpm_8xb64-210e_coco-256x192': 'CPMHead',
+            'td-hm_mspn50_8xb32-210e_coco-256x192': 'MSPNHead',
+            'td-hm_vipnas-res50_8xb64-210e_coco-256x192': 'ViPNASHead',
+            'td-hm-vis_res50_8xb64-210e_coco-aic-256x192-merge':
+            'VisPredictHead',
+            'dekr_hrnet-w32_8xb10-140e_coco-512x512': 'DEKRHead',
+            'cid_hrnet-w32_8xb20-140e_coco-512x512': 'CIDHead',
+            'rtmo-s_8xb32-600e_coco-640x640': 'RTMOHead',
+            'yoloxpose_tiny_4xb64-300e_coco-416': 'YOLOXPoseHead',
+            'internet_res50_4xb16-20e_interhand3d-256x256': 'InternetHead',
+            'dwpose_l_dis_m_coco-ubody-256x192': 'DWPoseDistiller',
+            'image-pose-lift_tcn_8xb64-200e_h36m': 'TemporalRegressionHead',
+        }.items()
+    },
     'td-hm_alexnet_8xb64-210e_coco-256x192':
     ('srpose', r'AlexNet.*two or more strides.*use scheme=\'sr\''),
     AE: ('srpose', r'top-down only.*use scheme=\'sr\''),

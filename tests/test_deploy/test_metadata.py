@@ -158,7 +158,6 @@ def test_metadata(tmp_path):
     assert names == ['keypoints', 'scores']
     for value in (*model.graph.input, *model.graph.output):
         assert value.type.tensor_type.shape.dim[0].dim_param == 'batch'
-    assert model.graph.output[0].doc_string == '(batch, keypoint, xy)'
 
 
 def test_metadata_of_torchscript(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from mmpose.registry import HOOKS
 from torch.utils.data import DataLoader
 
-from srpose_mm.engine.hooks.end_workers_hook import EndWithParent
+from srpose_mm.engine.hooks.end_workers_hook import end_with_parent
 
 from ..conftest import ROOT
 
@@ -18,12 +18,13 @@ pytestmark = pytest.mark.skipif(
     sys.platform != 'linux', reason='the hook is for Linux')
 # A batch is larger than the pipe that it goes through.
 PARENT = """
-import sys, time
+import functools, os, sys, time
 from torch.utils.data import DataLoader
-from srpose_mm.engine.hooks.end_workers_hook import EndWithParent
+from srpose_mm.engine.hooks.end_workers_hook import end_with_parent
 
+tie = functools.partial(end_with_parent, init=None, parent=os.getpid())
 loader = DataLoader(['x' * 2**20] * 99, num_workers=2, batch_size=1,
-                    worker_init_fn=EndWithParent(None))
+                    worker_init_fn=tie)
 batches = iter(loader)
 next(batches)
 print(*(worker.pid for worker in batches._workers), flush=True)
@@ -55,9 +56,8 @@ def test_one_that_starts_too_late_ends_at_once():
     child = os.fork()
     if not child:
         try:
-            init = EndWithParent(None)
-            init.parent = -1  # as if that process were gone
-            init(0)
+            # As if that process were gone.
+            end_with_parent(0, init=None, parent=-1)
         finally:
             os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -68,9 +68,7 @@ def test_the_kernel_is_asked_before_the_configs_function(monkeypatch):
     called = []
     monkeypatch.setattr('ctypes.CDLL', lambda _: SimpleNamespace(
         prctl=lambda *args: called.append(args)))
-    init = EndWithParent(called.append)
-    init.parent = os.getppid()
-    init(3)
+    end_with_parent(3, init=called.append, parent=os.getppid())
     assert called == [(1, signal.SIGKILL), 3]
 
 
@@ -92,5 +90,5 @@ def test_loaders_are_tied_once_and_keep_their_own_function(mode):
     for _ in range(2):
         getattr(hook, f'before_{mode}_epoch')(runner)
     tied = loader.worker_init_fn
-    assert isinstance(tied, EndWithParent) and tied.init == called.append
-    assert tied.parent == os.getpid()
+    assert tied.func is end_with_parent
+    assert tied.keywords == dict(init=called.append, parent=os.getpid())

@@ -73,16 +73,14 @@ def test_associative_embedding():
     assert [step.type for step in cfg.train_pipeline][3:5] == [
         'GenerateTarget', 'BottomupGetValidMask'
     ]
-    with pytest.raises(ValueError, match='no unbiased and no refine for ass'):
+    with pytest.raises(TypeError, match='unexpected keyword.*refine'):
         swap_head(AE, refine='dark')
 
 
 def test_options():
     cfg = swap_head(
-        RES50, heatmap_size=(96, 128), refine='none', unbiased=True,
-        embed_channels=2)
+        RES50, heatmap_size=(96, 128), refine='none', unbiased=True)
     assert cfg.model.head.upscale_factor == 2
-    assert cfg.model.head.embed_channels == 2
     assert cfg.codec == dict(
         type='SRHeatmap',
         input_size=(192, 256),
@@ -91,42 +89,28 @@ def test_options():
         target='keypoints',
         unbiased=True,
         refine='none')
-    cfg = swap_head(RES50, 'srpose', upscale_factor=2, sigma=3,
-                    embed_channels=(8, 8, 2, 2))
+    cfg = swap_head(RES50, 'srpose', heatmap_size=[96, 128], sigma=3)
     assert cfg.codec.heatmap_size == (96, 128) and cfg.codec.sigma == 3
     assert cfg.model.head.upscale_factors == (8, 4, 2, 2)
-    assert cfg.model.head.embed_channels == (8, 8, 2, 2)
-    assert swap_head(
-        RES50, 'srpose', embed_channels=4).model.head.embed_channels == (
-            4, 4, 4, 4)
 
 
 @pytest.mark.parametrize('options, message', [
-    (dict(heatmap_size=(96, 128), upscale_factor=2),
-     r'or upscale_factor, got both, \(96, 128\) and 2; omit one'),
     (dict(heatmap_size=(100, 128)),
      r'multiple of 48x64 .*got \(100, 128\); choose for ex'
      r'ample \(96, 128\)'),
-    (dict(upscale_factor=0), 'upscale_factor to be a positive integer, got 0'),
-    (dict(heatmap_size=96), r'heatmap_size to be \(width, height\).*got 96'),
     (dict(heatmap_size=(96, 128.5)), 'heatmap_size to be .*128.5'),
-    (dict(sigma=0), 'sigma to be a positive number of heatmap cells, got 0'),
-    (dict(sigma=-1), 'sigma to be a positive number of heatmap cells, got -1'),
-    (dict(sigma='8'), 'sigma to be a positive number .* got \'8\''),
-    (dict(sigma=float('nan')), 'sigma to be a positive number .* got nan'),
+    (dict(heatmap_size=(0, 128)), r'heatmap_size to be .*\(0, 128\)'),
+    (dict(sigma=0), 'a positive sigma, got 0'),
+    (dict(sigma=-1), 'a positive sigma, got -1'),
+    (dict(sigma='8'), 'sigma to be a number, got \'8\''),
+    (dict(sigma=float('nan')), 'a positive sigma, got nan'),
     (dict(refine='foo'), r'refine to be one of \(\'none\', .*got \'foo\''),
-    (dict(unbiased='yes'), 'unbiased to be True or False, got \'yes\''),
-    (dict(embed_channels=0), 'embed_channels to be a positive integer.* 0'),
-    (dict(embed_channels=(4, 4)),
-     r'embed_channels to be an integer, .*got \(4, 4\)'),
-    (dict(scheme='srpose', embed_channels=(4, 4)),
-     r'one for each level of SRPose, got \(4, 4\)'),
     (dict(backbone='resnet18'), 'backbone to be \'timm:NAME\', got \'resne'),
     (dict(scheme='simple'),
      r'scheme to be one of \(\'sr\', \'srpose\'\), got \'simple\''),
 ])
 def test_wrong_options(options, message):
-    with pytest.raises(ValueError, match=f'expected .*{message}'):
+    with pytest.raises((TypeError, ValueError), match=f'expected .*{message}'):
         swap_head(RES50, **options)
 
 
@@ -147,10 +131,10 @@ def test_all_refinements_of_the_codec(refine):
 
 
 @pytest.mark.parametrize('name', [RES50, UDP], ids=['MSRA', 'UDP'])
-@pytest.mark.parametrize('factor', [1, 4])
-def test_round_trip(name, factor):
+@pytest.mark.parametrize('size', [(48, 64), (192, 256)])
+def test_round_trip(name, size):
     """From the image through crop, targets and decoding and back."""
-    cfg = swap_head(name, unbiased=True, refine='dark', upscale_factor=factor)
+    cfg = swap_head(name, unbiased=True, refine='dark', heatmap_size=size)
     crop, = (step for step in cfg.train_pipeline
              if step.type == 'TopdownAffine')
     assert crop.get('use_udp', False) is (name == UDP)

@@ -155,7 +155,7 @@ def test_a_swapped_model_swaps_again():
     """From SRHead as from HeatmapHead, but SRPose has no way back."""
     cfg = swap_head(RES50)
     assert swap_head(cfg, 'srpose').model == swap_head(RES50, 'srpose').model
-    with pytest.raises(SwapRefused, match='stock config that was swapped'):
+    with pytest.raises(SwapRefused, match='SRPoseHead cannot be swapped'):
         swap_head(swap_head(RES50, 'srpose'))
 
 

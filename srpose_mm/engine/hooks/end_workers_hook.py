@@ -3,6 +3,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from functools import partial
 from typing import Callable, Optional
 
 from mmengine.hooks import Hook
@@ -12,25 +13,15 @@ from mmpose.registry import HOOKS
 PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 
 
-class EndWithParent:
-    """A ``worker_init_fn`` that makes a worker end with its parent process.
-
-    Args:
-        init: The ``worker_init_fn`` to call afterwards.
-    """
-
-    def __init__(self, init: Optional[Callable[[int], None]]):
-        self.init = init
-        self.parent = os.getpid()
-
-    def __call__(self, worker_id: int) -> None:
-        """Tie this process to its parent."""
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        # The parent may have been killed before the call above.
-        if os.getppid() != self.parent:
-            os._exit(1)
-        if self.init is not None:
-            self.init(worker_id)
+def end_with_parent(worker_id: int, init: Optional[Callable],
+                    parent: int) -> None:
+    """Tie a worker to its parent process, then call its ``init``."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # The parent may have been killed before the call above.
+    if os.getppid() != parent:
+        os._exit(1)
+    if init is not None:
+        init(worker_id)
 
 
 @HOOKS.register_module()
@@ -45,9 +36,11 @@ class EndWorkersHook(Hook):
 
     def _before_epoch(self, runner: Runner, mode: str = 'train') -> None:
         loader = getattr(runner, f'{mode}_dataloader')
+        init = loader.worker_init_fn
         # The parent of a fork server's workers is the fork server.
         context = loader.multiprocessing_context or multiprocessing
         method = context.get_start_method(allow_none=True)
         if (sys.platform == 'linux' and method != 'forkserver'
-                and not isinstance(loader.worker_init_fn, EndWithParent)):
-            loader.worker_init_fn = EndWithParent(loader.worker_init_fn)
+                and getattr(init, 'func', None) is not end_with_parent):
+            loader.worker_init_fn = partial(
+                end_with_parent, init=init, parent=os.getpid())

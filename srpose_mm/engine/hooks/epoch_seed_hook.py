@@ -1,4 +1,5 @@
 import random
+from functools import partial
 from typing import Callable, Optional, Sequence
 
 import numpy as np
@@ -8,31 +9,21 @@ from mmengine.runner import Runner
 from mmpose.registry import HOOKS
 
 
-class SeedWorker:
-    """A ``worker_init_fn`` whose seeds differ between epochs.
-
-    Args:
-        init: The ``worker_init_fn`` to call before.
-    """
-
-    def __init__(self, init: Optional[Callable[[int], None]]):
-        self.init = init
-        self.entropy: Sequence[int] = ()
-
-    def __call__(self, worker_id: int) -> None:
-        """Seed this worker."""
-        if self.init is not None:
-            self.init(worker_id)
-        # The main process has no number here.
-        seed_all([*self.entropy, worker_id + 1])
-
-
 def seed_all(entropy: Sequence[int]) -> None:
     """Seed Python, NumPy and PyTorch by all of some numbers."""
     seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+
+
+def seed_worker(worker_id: int, init: Optional[Callable],
+                entropy: Sequence[int]) -> None:
+    """Call a worker's ``init``, then seed the worker."""
+    if init is not None:
+        init(worker_id)
+    # The main process has no number here.
+    seed_all([*entropy, worker_id + 1])
 
 
 @HOOKS.register_module()
@@ -50,8 +41,9 @@ class EpochSeedHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Wrap the ``worker_init_fn``, and shuffle by the resumed seed."""
         loader = runner.train_dataloader
-        self.worker = SeedWorker(loader.worker_init_fn)
-        loader.worker_init_fn = self.worker
+        self.entropy = []  # of the epoch, which workers read when they start
+        loader.worker_init_fn = partial(
+            seed_worker, init=loader.worker_init_fn, entropy=self.entropy)
         # Without a seed in the config, the sampler has another than the
         # checkpoint.
         if hasattr(loader.sampler, 'seed'):
@@ -59,7 +51,6 @@ class EpochSeedHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Seed this process, and its workers when they start."""
-        entropy = [runner.seed, runner.epoch, runner.rank]
-        self.worker.entropy = entropy
+        self.entropy[:] = runner.seed, runner.epoch, runner.rank
         runner.train_dataloader._iterator = None  # ends persistent workers
-        seed_all(entropy)
+        seed_all(self.entropy)

@@ -7,40 +7,40 @@ from mmengine.config import ConfigDict
 from ..configs import type_name
 from ..models.heads.srpose_head import level_factors
 from .features import Feature, find_features, find_levels
-from .options import Size, SwapOptions
 from .stock_model import StockModel, SwapRefused
+
+Size = Tuple[int, int]
+# Configs of backbone, neck (None for none) and head without its decoder, and
+# (W, H) of the heatmaps in cells.
+NewParts = Tuple[ConfigDict, Optional[dict], dict, Size]
 
 WIDTHS = (256, 128, 64, 32)  # of SRPose's levels, coarse to fine
 # Losses that compare heatmaps. Other losses are dropped with the stock head.
 HEATMAP_LOSSES = ('AdaptiveWingLoss', 'KeypointOHKMMSELoss',
                   'SeparableMSELoss')
 MSE = dict(type='SeparableMSELoss', use_target_weight=True)
-# Necks that turn feature maps into vectors for the stock head.
-POOLING_NECKS = ('GlobalAveragePooling', )
 
 
-# Configs of backbone, neck (None for none) and head without its decoder, and
-# (W, H) of the heatmaps in cells.
-NewParts = Tuple[ConfigDict, Optional[dict], dict, Size]
-
-
-def swap_to_sr(stock: StockModel, options: SwapOptions) -> NewParts:
+def sr_parts(stock: StockModel, heatmap_size: Optional[Size]) -> NewParts:
     """Put the SR head on the features that the stock head processes.
 
     The stock head's deconvolutions stay. A head without a grid is replaced
     by deconvolutions up to stride 4, as most heatmap heads of MMPose have.
     """
     neck = stock.neck
-    if neck is not None and type_name(neck) in POOLING_NECKS:
+    # This neck turns feature maps into vectors for the stock head.
+    if type_name(neck or {}) == 'GlobalAveragePooling':
         neck = None
-    layers = _stock_layers(stock)
-    feature = _last_feature(stock, neck)
-    if layers is None or options.backbone:
-        stride = stock.input_size[0] / feature.width
-        layers = _deconvolutions((256, ) * round(log2(stride / 4)))
+    feature, layers = _last_feature(stock, neck), stock.layers
+    if layers is None:
+        number = round(log2(stock.input_size[0] / feature.width / 4))
+        layers = dict(deconv_out_channels=(256, ) * number or None)
+        if number > 0:
+            layers['deconv_kernel_sizes'] = (4, ) * number
     growth = 2**len(layers['deconv_out_channels'] or ())
-    factor, heatmap_size = options.fit(
-        (feature.width * growth, feature.height * growth), stock.input_size)
+    factor, heatmap_size = _fit(
+        (feature.width * growth, feature.height * growth), stock.input_size,
+        heatmap_size)
     head = dict(type='SRHead', in_channels=feature.channels)
     if stock.bottom_up:
         kept = ('tag_dim', 'tag_per_keypoint', 'keypoint_loss', 'tag_loss')
@@ -50,11 +50,11 @@ def swap_to_sr(stock: StockModel, options: SwapOptions) -> NewParts:
             **{key: stock.head[key] for key in kept if key in stock.head})
     else:
         head.update(out_channels=stock.num_keypoints, loss=_loss(stock))
-    head.update(layers, upscale_factor=factor, **_embedding(options, 1))
+    head.update(layers, upscale_factor=factor)
     return stock.backbone, neck, head, heatmap_size
 
 
-def swap_to_srpose(stock: StockModel, options: SwapOptions) -> NewParts:
+def srpose_parts(stock: StockModel, heatmap_size: Optional[Size]) -> NewParts:
     """Put SRPose on the backbone's features of several strides.
 
     The maps of all levels but the last have a quarter of the input's size.
@@ -65,7 +65,7 @@ def swap_to_srpose(stock: StockModel, options: SwapOptions) -> NewParts:
             'coarse-to-fine head with tags would be needed; use '
             'scheme=\'sr\'')
     backbone, neck, grids = _srpose_neck(stock)
-    last, heatmap_size = options.fit(grids[-1], stock.input_size)
+    last, heatmap_size = _fit(grids[-1], stock.input_size, heatmap_size)
     strides = [round(stock.input_size[0] / width) for width, _ in grids[:-1]]
     widths = WIDTHS[:len(grids)]
     neck.update(num_keypoints=stock.num_keypoints, out_channels=widths)
@@ -74,9 +74,11 @@ def swap_to_srpose(stock: StockModel, options: SwapOptions) -> NewParts:
         in_channels=widths,
         out_channels=stock.num_keypoints,
         upscale_factors=level_factors([*strides, last]),
-        loss=_loss(stock),
-        **_embedding(options, len(widths)))
+        loss=_loss(stock))
     return backbone, neck, head, heatmap_size
+
+
+SCHEMES = dict(sr=sr_parts, srpose=srpose_parts)
 
 
 def _srpose_neck(
@@ -104,32 +106,6 @@ def _srpose_neck(
     return backbone, neck, grids
 
 
-def _stock_layers(stock: StockModel) -> Optional[dict]:
-    """Return the stock head's deconvolutions and convolutions, if any."""
-    head = stock.head
-    if (stock.deconvs is None or head.get('deconv_type') == 'vipnas'
-            or type_name(head) == 'SimCCHead'
-            and head.get('deconv_out_channels', True) is None):
-        return None
-    layers = _deconvolutions(
-        head.get('deconv_out_channels', (256, ) * 3),
-        head.get('deconv_kernel_sizes'))
-    if head.get('conv_out_channels'):
-        layers['conv_out_channels'] = head.conv_out_channels
-        layers['conv_kernel_sizes'] = head.conv_kernel_sizes
-    return layers
-
-
-def _deconvolutions(channels: Optional[Sequence[int]],
-                    kernels: Optional[Sequence[int]] = None) -> dict:
-    """Return a head's arguments for deconvolutions as MMPose's heads have."""
-    if not channels:
-        return dict(deconv_out_channels=None)
-    return dict(
-        deconv_out_channels=channels,
-        deconv_kernel_sizes=kernels or (4, ) * len(channels))
-
-
 def _last_feature(stock: StockModel, neck: Optional[dict]) -> Feature:
     """Return the last feature map of the backbone or the neck.
 
@@ -138,7 +114,7 @@ def _last_feature(stock: StockModel, neck: Optional[dict]) -> Feature:
     try:
         return find_features(stock, stock.backbone, neck)[-1]
     except (ImportError, KeyError) as err:
-        size, layers = stock.codec.get('heatmap_size'), _stock_layers(stock)
+        size, layers = stock.codec.get('heatmap_size'), stock.layers
         if size is None or layers is None:
             raise SwapRefused(
                 f'{stock.backbone.type} cannot be built here, and the stock '
@@ -151,17 +127,29 @@ def _last_feature(stock: StockModel, neck: Optional[dict]) -> Feature:
                        size[1] // growth)
 
 
-def _embedding(options: SwapOptions, levels: int) -> dict:
-    """Return the head's argument embed_channels, if it was chosen."""
-    embed = options.embed_channels
-    if embed is None:
-        return {}
-    if isinstance(embed, int):
-        return dict(embed_channels=(embed, ) * levels if levels > 1 else embed)
-    if len(embed) != levels or levels == 1:
-        raise ValueError('expected embed_channels to be an integer, or one '
-                         f'for each level of SRPose, got {embed}')
-    return dict(embed_channels=tuple(embed))
+def _fit(grid: Size, input_size: Size,
+         heatmap_size: Optional[Size]) -> Tuple[int, Size]:
+    """Return the upscale factor and (W, H) of the heatmaps, in cells.
+
+    Args:
+        grid: (W, H) of the features that the SR block processes.
+        input_size: (w, h) of the input, in px.
+        heatmap_size: (W, H) of the heatmaps; ``None`` means the input's size,
+            or the largest smaller size that an integer factor reaches.
+
+    Raises:
+        ValueError: If no integer factor reaches ``heatmap_size``; names a
+            size that can be reached.
+    """
+    width, height = heatmap_size or input_size
+    factor = max(1, min(width // grid[0], height // grid[1]))
+    reached = factor * grid[0], factor * grid[1]
+    if heatmap_size and reached != (width, height):
+        raise ValueError(
+            f'expected heatmap_size to be a multiple of {grid[0]}x{grid[1]} '
+            '(width x height), the size of the features, got '
+            f'{(width, height)}; choose for example {reached}')
+    return factor, reached
 
 
 def _loss(stock: StockModel) -> dict:
@@ -170,6 +158,3 @@ def _loss(stock: StockModel) -> dict:
     if type_name(loss) == 'KeypointMSELoss':
         return dict(loss, type='SeparableMSELoss')  # the same numbers
     return loss if type_name(loss) in HEATMAP_LOSSES else MSE
-
-
-SCHEMES = dict(sr=swap_to_sr, srpose=swap_to_srpose)
