@@ -186,7 +186,7 @@ def export_model(config: ConfigLike,
             warnings.catch_warnings():
         # About every comparison of sizes, and every constant that stays.
         warnings.simplefilter('ignore')
-        write(deployed.eval(), images[:1], path, facts, opset)
+        write(deployed.eval(), images[:1], path, list(shapes), facts, opset)
         differences = _compare(expected, _run(path, format, images), steady)
     compared = (int(steady.sum()), steady.numel()) if decode else None
     return ExportResult(out, shapes, differences, compared)
@@ -290,13 +290,12 @@ def _noise(feats: Tensor) -> Iterator[Tensor]:
 
 
 def _write_onnx(deployed: DeployedModel, image: Tensor, path: Path,
-                facts: Dict[str, Any], opset: int) -> None:
+                names: list, facts: Dict[str, Any], opset: int) -> None:
     """Write an ONNX file with its metadata."""
     import onnx
     # torch >= 2.9 defaults to an exporter that needs onnxscript.
     parameters = inspect.signature(torch.onnx.export).parameters
     options = dict(dynamo=False) if 'dynamo' in parameters else {}
-    inputs, *outputs = facts['axes']
     try:
         torch.onnx.export(
             # ONNX has no memory formats: weights in channels-last would be
@@ -304,9 +303,9 @@ def _write_onnx(deployed: DeployedModel, image: Tensor, path: Path,
             deployed.to(memory_format=torch.contiguous_format),
             (image, ),
             str(path),
-            input_names=[inputs],
-            output_names=outputs,
-            dynamic_axes={name: {0: 'batch'} for name in facts['axes']},
+            input_names=names[:1],
+            output_names=names[1:],
+            dynamic_axes={name: {0: 'batch'} for name in names},
             opset_version=opset,
             **options)
     except (RuntimeError, ValueError) as err:
@@ -322,8 +321,8 @@ def _write_onnx(deployed: DeployedModel, image: Tensor, path: Path,
 
 
 def _write_torchscript(deployed: DeployedModel, image: Tensor, path: Path,
-                       facts: Dict[str, Any], opset: int) -> None:
-    """Write a TorchScript file, which has no opset, with its metadata."""
+                       names: list, facts: Dict[str, Any], opset: int) -> None:
+    """Write a TorchScript file, without names and opset, and its metadata."""
     # torch's own check would run the model on the traced image only.
     traced = torch.jit.trace(deployed, image, check_trace=False)
     torch.jit.save(
