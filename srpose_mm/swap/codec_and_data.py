@@ -23,13 +23,7 @@ def make_codec(cfg: Config, stock: StockModel, heatmap_size: Size,
     """Return the config of the codec for heatmaps of the given size.
 
     The Gaussian keeps its width in input px, and the pixel mapping, MSRA's or
-    UDP's, stays.
-
-    Args:
-        cfg: Config of the stock model.
-        stock: Its parts.
-        heatmap_size: (W, H) in cells.
-        options: Arguments of the codec, ``None`` for the stock model's.
+    UDP's, stays. Options are arguments of the codec, ``None`` means default.
 
     Raises:
         TypeError: If the codec does not have an option.
