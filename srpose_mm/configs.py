@@ -98,9 +98,6 @@ def input_channels(cfg: Config) -> int:
     The first of these decides: the backbone's ``in_channels``, a mean of the
     data preprocessor that has several numbers, the ``color_type`` of the
     transform that loads images. Otherwise it is 3.
-
-    Args:
-        cfg: Config with a model.
     """
     backbone = cfg.model.get('backbone') or {}
     for name in CHANNEL_ARGUMENTS:

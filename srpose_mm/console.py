@@ -25,10 +25,7 @@ def progress(items: Iterable,
              total: Optional[int] = None) -> Iterable:
     """Iterate over items with a progress bar on standard error.
 
-    Args:
-        items: Any iterable.
-        description: Text in front of the bar.
-        total: Number of items. If it is ``None``, ``len(items)``.
+    If ``total`` is ``None``, it is ``len(items)``.
     """
     return track(
         items, description, total=total, console=Console(stderr=True))

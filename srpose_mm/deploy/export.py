@@ -8,7 +8,7 @@ import json
 import warnings
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from ..checkpoints import atomic_write, check_out, load_weights
+from ..checkpoints.reading import Location
 from ..codecs import SRHeatmap
 from ..configs import ConfigLike, init_scope, input_channels, load_config
 from ..console import get_logger
@@ -124,8 +125,8 @@ class DeployedModel(nn.Module):
 
 
 def export_model(config: ConfigLike,
-                 out: Union[str, Path],
-                 checkpoint: Optional[Union[str, Path]] = None,
+                 out: Location,
+                 checkpoint: Optional[Location] = None,
                  format: str = 'onnx',
                  input_size: Optional[Tuple[int, int]] = None,
                  decode: Optional[bool] = None,
@@ -181,12 +182,15 @@ def export_model(config: ConfigLike,
     facts = describe(cfg, model, shapes, normalize,
                      reference.keypoint_indices)
     deployed = DeployedModel(fuse_for_inference(model), decode, normalize)
-    write = _write_onnx if format == 'onnx' else _write_torchscript
+    deployed.eval()
     with atomic_write(out) as path, torch.no_grad(), \
             warnings.catch_warnings():
         # About every comparison of sizes, and every constant that stays.
         warnings.simplefilter('ignore')
-        write(deployed.eval(), images[:1], path, list(shapes), facts, opset)
+        if format == 'onnx':
+            _write_onnx(deployed, images[:1], path, shapes, facts, opset)
+        else:
+            _write_torchscript(deployed, images[:1], path, facts)
         differences = _compare(expected, _run(path, format, images), steady)
     compared = (int(steady.sum()), steady.numel()) if decode else None
     return ExportResult(out, shapes, differences, compared)
@@ -203,8 +207,7 @@ def _check_format(format: str) -> None:
                               f'format {format}; pip install {package}')
 
 
-def _build_model(cfg: Config,
-                 checkpoint: Optional[Union[str, Path]]) -> nn.Module:
+def _build_model(cfg: Config, checkpoint: Optional[Location]) -> nn.Module:
     """Return a top-down or bottom-up model on the CPU."""
     init_scope(cfg)
     # A copy because MMPose removes settings. It downloads no weights.
@@ -290,12 +293,17 @@ def _noise(feats: Tensor) -> Iterator[Tensor]:
 
 
 def _write_onnx(deployed: DeployedModel, image: Tensor, path: Path,
-                names: list, facts: Dict[str, Any], opset: int) -> None:
-    """Write an ONNX file with its metadata."""
+                names: Iterable[str], facts: Dict[str, Any],
+                opset: int) -> None:
+    """Write an ONNX file with its metadata.
+
+    The names are those of the input and of each output.
+    """
     import onnx
     # torch >= 2.9 defaults to an exporter that needs onnxscript.
     parameters = inspect.signature(torch.onnx.export).parameters
     options = dict(dynamo=False) if 'dynamo' in parameters else {}
+    inputs, *outputs = names
     try:
         torch.onnx.export(
             # ONNX has no memory formats: weights in channels-last would be
@@ -303,8 +311,8 @@ def _write_onnx(deployed: DeployedModel, image: Tensor, path: Path,
             deployed.to(memory_format=torch.contiguous_format),
             (image, ),
             str(path),
-            input_names=names[:1],
-            output_names=names[1:],
+            input_names=[inputs],
+            output_names=outputs,
             dynamic_axes={name: {0: 'batch'} for name in names},
             opset_version=opset,
             **options)
@@ -321,8 +329,8 @@ def _write_onnx(deployed: DeployedModel, image: Tensor, path: Path,
 
 
 def _write_torchscript(deployed: DeployedModel, image: Tensor, path: Path,
-                       names: list, facts: Dict[str, Any], opset: int) -> None:
-    """Write a TorchScript file, without names and opset, and its metadata."""
+                       facts: Dict[str, Any]) -> None:
+    """Write a TorchScript file with its metadata."""
     # torch's own check would run the model on the traced image only.
     traced = torch.jit.trace(deployed, image, check_trace=False)
     torch.jit.save(
