@@ -308,7 +308,8 @@ def test_tool(work_dir, capsys):
         f'{after.backbone_params / 1e6:.2f}',
         f'{after.other_params / 1e6:.2f}', f'{after.gflops:.2f}'
     ]
-    assert 'kept: 120 tensors backbone.conv1, ' in captured.err
+    assert ('kept: 120 tensors backbone.conv1, '
+            in captured.err + captured.out)
     assert Config.fromfile('mine.py').codec.refine == 'parabola'
 
 
