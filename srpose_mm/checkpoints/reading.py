@@ -14,6 +14,7 @@ import torch
 from mmengine import runner
 from mmengine.dist import barrier, is_main_process
 from mmengine.logging import print_log
+from mmengine.runner.checkpoint import _process_mmcls_checkpoint
 from safetensors.torch import load_file
 
 from .allowed import Refused, load_allowed
@@ -66,11 +67,7 @@ def load_checkpoint(location: Location, map_location: Any = None) -> Any:
     if not isinstance(contents, dict):
         return contents
     if str(location).startswith('mmcls://'):
-        weights, prefix = contents.get('state_dict', contents), 'backbone.'
-        return dict(state_dict={
-            key[len(prefix):]: value
-            for key, value in weights.items() if key.startswith(prefix)
-        })
+        return _process_mmcls_checkpoint(contents)
     hub = contents.get('message_hub')
     for part in (contents.get('meta'),
                  hub.get('runtime_info') if isinstance(hub, dict) else None):
