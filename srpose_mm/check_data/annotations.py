@@ -11,8 +11,8 @@ from mmpose.registry import TRANSFORMS
 
 from ..datasets.utils import keypoint_names
 from .images import ImageFile
-from .instances import are_corners, box_in_file, instance_faults
-from .report import KEPT, SKIPPED, STOPS, WRONG, DatasetReport, shorten
+from .instances import instance_faults
+from .report import SKIPPED, STOPS, WRONG, DatasetReport, shorten
 from .sources import DataSource, UnreadableFileError, read_json
 
 
@@ -43,7 +43,6 @@ def check_coco_file(source: DataSource,
     _check_categories(source, categories, groups, report)
     infos = [info for key, group in groups.items()
              for info in _check_group(source, group, images[key], report)]
-    _check_box_format(source, infos, images, report)
     used = {info['img_id'] for info in infos
             if source.bottom_up or dataset._is_valid_instance(info)}
     if dataset.bbox_file or (source.bottom_up and dataset.test_mode):
@@ -234,21 +233,3 @@ def _check_instance(source: DataSource, info: dict, image: ImageFile,
     for kind, effect, message in instance_faults(source, info, image.size):
         report.add(kind, effect if is_used or effect == STOPS else SKIPPED,
                    message, image.label, info['id'])
-
-
-def _check_box_format(source: DataSource, infos: List[dict],
-                      images: Dict[int, ImageFile],
-                      report: DatasetReport) -> None:
-    """Check whether the boxes are corners."""
-    rows = []
-    for info in infos:
-        points, flags = info['keypoints'][0], info['keypoints_visible'][0]
-        points = points[flags >= 0.5]
-        values = np.concatenate([points.ravel(), info['bbox'][0]])
-        if (not source.own_parser and not info['iscrowd'] and len(points)
-                and np.isfinite(values).all()):
-            rows.append((box_in_file(source, info), points.min(axis=0),
-                         points.max(axis=0), images[info['img_id']].size))
-    if rows and are_corners(*map(np.array, zip(*rows))):
-        report.add('box_corners', KEPT if source.bottom_up else WRONG,
-                   f'{len(rows)} boxes, the first is {rows[0][0]}')

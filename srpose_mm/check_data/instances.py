@@ -13,14 +13,6 @@ Fault = Tuple[str, str, str]
 MARGIN = 1
 
 
-def box_in_file(source: DataSource, info: dict) -> List[float]:
-    """Return a box as x, y, width, height, in px, if possible not clipped."""
-    if not source.own_parser:  # Other parsers read other values.
-        return info['raw_ann_info']['bbox']
-    x1, y1, x2, y2 = info['bbox'][0].tolist()
-    return [x1, y1, x2 - x1, y2 - y1]
-
-
 def instance_faults(source: DataSource, info: dict,
                     size: Optional[Tuple[int, int]]) -> Iterator[Fault]:
     """Yield kind, effect and message of the faults of an instance.
@@ -46,30 +38,7 @@ def instance_faults(source: DataSource, info: dict,
                    f'num_keypoints is {given}, {number} are labelled')
     if labelled.any():
         yield from _keypoint_faults(points, flags, names, size)
-        yield from _box_faults(points[labelled], box_in_file(source, info),
-                               info['bbox'][0], size, source.bottom_up)
-
-
-def are_corners(boxes: np.ndarray, low: np.ndarray, high: np.ndarray,
-                sizes: np.ndarray) -> bool:
-    """Return True if boxes seem to be x1, y1, x2, y2.
-
-    As corners, three of four boxes lie in their images and hold their labelled
-    keypoints, and as x, y, width, height, one of these leaves its image. In
-    six data sets with correct boxes, at most 16 % can be read as such corners.
-
-    Args:
-        boxes: Boxes as in the file, in shape (N, 4), in px.
-        low: Smallest coordinates of the labelled keypoints, in shape (N, 2).
-        high: Largest coordinates of the labelled keypoints, in shape (N, 2).
-        sizes: (w, h) of the images in shape (N, 2), in px.
-    """
-    start, end = boxes[:, :2], boxes[:, 2:]
-    margin = 0.2 * (end - start) + MARGIN
-    fits = ((end > start) & (end <= sizes + MARGIN) & (low >= start - margin)
-            & (high <= end + margin)).all(axis=1)
-    leaves = (start + end > 1.05 * sizes).any(axis=1)
-    return fits.mean() >= 0.75 and (fits & leaves).any()
+        yield from _box_faults(source, info, points[labelled], size)
 
 
 def _expected_keypoints(source: DataSource,
@@ -106,18 +75,13 @@ def _keypoint_faults(points: np.ndarray, flags: np.ndarray,
             ])
 
 
-def _box_faults(labelled: np.ndarray, box: Sequence[float],
-                clipped: np.ndarray, size: Optional[Tuple[int, int]],
-                bottom_up: bool) -> Iterator[Fault]:
-    """Yield the first fault of a box; bottom-up crops do not depend on it.
-
-    Args:
-        labelled: Labelled keypoints in shape (K, 2), in px of the image.
-        box: Box as in the file: x, y, width, height.
-        clipped: x1, y1, x2, y2 inside the image, in shape (4, ).
-        size: (w, h) of the image in px, or ``None`` if it is not recorded.
-        bottom_up: True for a bottom-up data set.
-    """
+def _box_faults(source: DataSource, info: dict, labelled: np.ndarray,
+                size: Optional[Tuple[int, int]]) -> Iterator[Fault]:
+    """Yield the first fault of a box, for labelled keypoints (K, 2)."""
+    clipped, bottom_up = info['bbox'][0], source.bottom_up
+    box = np.append(clipped[:2], clipped[2:] - clipped[:2]).tolist()
+    if not source.own_parser:  # Other parsers read other values.
+        box = info['raw_ann_info']['bbox']
     message = f'bbox {box}'
     if size is not None:
         message += f' in an image of {size[0]}x{size[1]} px'
@@ -126,6 +90,7 @@ def _box_faults(labelled: np.ndarray, box: Sequence[float],
                                             ('keypoints', labelled))
                   if values.size >= 4 and 0 <= values.min() < values.max() <= 1
                   and (size is None or min(size) > 2)]
+    # Bottom-up crops do not depend on the box.
     if not np.isfinite(clipped).all():
         yield 'box', KEPT if bottom_up else WEIGHTLESS, message
     elif (clipped[2:] <= clipped[:2]).any() or not np.isfinite(box).all():
@@ -137,3 +102,19 @@ def _box_faults(labelled: np.ndarray, box: Sequence[float],
         else:
             effect = KEPT if bottom_up else WEIGHTLESS
         yield 'normalized', effect, f'{" and ".join(normalized)}; {message}'
+    elif size is not None and _are_corners(box[:2], box[2:], labelled, size):
+        yield 'box_corners', KEPT if bottom_up else WRONG, message
+
+
+def _are_corners(start: np.ndarray, end: np.ndarray, labelled: np.ndarray,
+                 size: Tuple[int, int]) -> bool:
+    """Return True if a box seems to be x1, y1, x2, y2.
+
+    As x, y, width, height it leaves the image; as corners it lies in the image
+    and holds the labelled keypoints.
+    """
+    margin = 0.2 * (end - start) + MARGIN
+    return ((start + end > 1.05 * np.array(size)).any()
+            and (end > start).all() and (end <= np.add(size, MARGIN)).all()
+            and (labelled >= start - margin).all()
+            and (labelled <= end + margin).all())

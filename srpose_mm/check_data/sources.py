@@ -90,9 +90,7 @@ def read_json(path: str, kind: type = list) -> Any:
     except OSError as err:
         raise UnreadableFileError(err.strerror, path) from err
     except (ValueError, RecursionError) as err:
-        reason = f'invalid JSON, {err}' if Path(
-            path).stat().st_size else 'the file is empty'
-        raise UnreadableFileError(reason, path) from err
+        raise UnreadableFileError(f'invalid JSON, {err}', path) from err
     if kind is dict and not isinstance(content, dict):
         raise UnreadableFileError(
             'expected a dict with images, annotations and categories', path)

@@ -166,7 +166,7 @@ FILES = dict(
         lambda content, folder: json.dumps(content)[:900], 'file',
         'line 1 column 9', 'line 1 column 9'),
     empty_file=stops(
-        lambda content, folder: '', 'file', 'the file is empty',
+        lambda content, folder: '', 'file', 'invalid JSON, Expecting',
         'Expecting value'),
     list=stops(
         lambda content, folder: [content], 'file', 'a dict with images',
