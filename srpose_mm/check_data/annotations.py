@@ -5,7 +5,6 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Dict, List, Optional
 
-import numpy as np
 from mmengine.utils import is_list_of
 from mmpose.registry import TRANSFORMS
 
@@ -54,34 +53,26 @@ def check_coco_file(source: DataSource,
 
 def check_mpii_file(source: DataSource,
                     report: DatasetReport) -> Dict[int, ImageFile]:
-    """Check an annotation file in MPII's format, which has no image sizes.
+    """Check that MMPose can parse an annotation file in MPII's format.
 
     Returns:
         The images that the data set loads, by id.
 
     Raises:
-        UnreadableFileError: If MMPose cannot parse an entry.
+        UnreadableFileError: If MMPose cannot parse the file.
     """
-    file, images = source.dataset.ann_file, {}
-    read_json(file)
+    file = source.dataset.ann_file
+    report.count('annotations', len(read_json(file)))
     try:
-        infos, _ = source.dataset._load_annotations()
-        for info in infos:
-            # MMPose keeps the type of the file.
-            info['keypoints_visible'] = np.asarray(info['keypoints_visible'],
-                                                   np.float32)
+        _, images = source.dataset._load_annotations()
     # Other values than expected fail in many ways.
     except Exception as err:
         raise UnreadableFileError(f'{type(err).__name__}: {err}',
                                   file) from err
-    for info in infos:
-        report.count('annotations')
-        path = info['img_path']
-        images[info['img_id']] = image = ImageFile(path, Path(path).name)
-        _check_instance(source, info, image, report)
     if not images:
         report.add('no_instances', STOPS, 'no instance can be used')
-    return images
+    return {image['img_id']: ImageFile(
+        image['img_path'], Path(image['img_path']).name) for image in images}
 
 
 def _read_images(source: DataSource, entries: List[dict],
@@ -221,15 +212,9 @@ def _check_annotation(source: DataSource, annotation: dict, image: ImageFile,
         return None
     report.count('used', int(is_valid))
     if not annotation['iscrowd']:
-        _check_instance(source, info, image, report)
+        for kind, effect, message in instance_faults(source, info, image.size):
+            # MMPose leaves invalid instances out, whatever else is wrong.
+            if not (is_valid or source.bottom_up or effect == STOPS):
+                effect = SKIPPED
+            report.add(kind, effect, message, **where)
     return info
-
-
-def _check_instance(source: DataSource, info: dict, image: ImageFile,
-                    report: DatasetReport) -> None:
-    """Report the faults of an instance."""
-    # MMPose leaves invalid instances out, whatever else is wrong.
-    is_used = source.bottom_up or source.dataset._is_valid_instance(info)
-    for kind, effect, message in instance_faults(source, info, image.size):
-        report.add(kind, effect if is_used or effect == STOPS else SKIPPED,
-                   message, image.label, info['id'])

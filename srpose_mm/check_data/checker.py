@@ -21,10 +21,11 @@ def check_dataset(config: ConfigLike,
                   images: bool = False) -> List[DatasetReport]:
     """Find faults in the data sets of a config.
 
-    The annotation and detection files, in COCO's or MPII's format, are read
-    value by value, so that one fault does not hide the others. Each fault
-    says how MMPose reacts to it: with an error, by leaving the instance out,
-    or by training on wrong targets.
+    The annotation and detection files, in COCO's format, are read value by
+    value, so that one fault does not hide the others. Of MPII's files only
+    the structure and the images are checked. Each fault says how MMPose
+    reacts to it: with an error, by leaving the instance out, or by training
+    on wrong targets.
 
     Args:
         config: A config, or an argument of

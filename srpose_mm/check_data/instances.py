@@ -1,5 +1,5 @@
 """Keypoints and boxes of instances, as MMPose parses them."""
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Iterator, List, Sequence, Tuple
 
 import numpy as np
 
@@ -14,7 +14,7 @@ MARGIN = 1
 
 
 def instance_faults(source: DataSource, info: dict,
-                    size: Optional[Tuple[int, int]]) -> Iterator[Fault]:
+                    size: Tuple[int, int]) -> Iterator[Fault]:
     """Yield kind, effect and message of the faults of an instance.
 
     Args:
@@ -22,7 +22,7 @@ def instance_faults(source: DataSource, info: dict,
         info: Instance as the data set parses it: ``keypoints`` (1, K, 2) and
             ``bbox`` (1, 4), xyxy, in px of the image, and
             ``keypoints_visible`` (1, K).
-        size: (w, h) of the image in px, or ``None`` if it is not recorded.
+        size: (w, h) of the image in px.
     """
     points, flags = info['keypoints'][0], info['keypoints_visible'][0]
     names, needed = _expected_keypoints(source, len(points))
@@ -53,20 +53,17 @@ def _expected_keypoints(source: DataSource,
 
 def _keypoint_faults(points: np.ndarray, flags: np.ndarray,
                      names: Sequence[str],
-                     size: Optional[Tuple[int, int]]) -> Iterator[Fault]:
+                     size: Tuple[int, int]) -> Iterator[Fault]:
     labelled, finite = flags >= 0.5, np.isfinite(points).all(axis=-1)
-    end = np.inf if size is None else np.add(size, MARGIN)
-    start = -np.inf if size is None else -MARGIN
-    outside = ((points < start) | (points > end)).any(axis=-1)
-    # MMPose clips the visibility of COCO's format to 1. A visibility of 2
-    # doubles the weight of MPII's joints; an infinite weight becomes 0.
-    odd_flags = ~np.isin(flags, (0, 1))
-    weighted = odd_flags & labelled & np.isfinite(flags)
+    outside = ((points < -MARGIN)
+               | (points > np.add(size, MARGIN))).any(axis=-1)
+    odd_flags = ~np.isin(flags, (0, 1))  # MMPose clips 2 to 1.
     for kind, effect, odd in (
         ('keypoint_not_finite', WEIGHTLESS, labelled & ~finite),
         ('keypoint_at_origin', WRONG, labelled & (points == 0).all(axis=-1)),
         ('keypoint_outside', KEPT, labelled & finite & outside),
-        ('visibility', WRONG if weighted.any() else WEIGHTLESS, odd_flags),
+        ('visibility', WRONG if (odd_flags & labelled).any() else
+         WEIGHTLESS, odd_flags),
     ):
         if odd.any():
             yield kind, effect, shorten([
@@ -76,20 +73,18 @@ def _keypoint_faults(points: np.ndarray, flags: np.ndarray,
 
 
 def _box_faults(source: DataSource, info: dict, labelled: np.ndarray,
-                size: Optional[Tuple[int, int]]) -> Iterator[Fault]:
+                size: Tuple[int, int]) -> Iterator[Fault]:
     """Yield the first fault of a box, for labelled keypoints (K, 2)."""
     clipped, bottom_up = info['bbox'][0], source.bottom_up
     box = np.append(clipped[:2], clipped[2:] - clipped[:2]).tolist()
     if not source.own_parser:  # Other parsers read other values.
         box = info['raw_ann_info']['bbox']
-    message = f'bbox {box}'
-    if size is not None:
-        message += f' in an image of {size[0]}x{size[1]} px'
+    message = f'bbox {box} in an image of {size[0]}x{size[1]} px'
     box = np.array(box, np.float32)
     normalized = [name for name, values in (('bbox', box),
                                             ('keypoints', labelled))
                   if values.size >= 4 and 0 <= values.min() < values.max() <= 1
-                  and (size is None or min(size) > 2)]
+                  and min(size) > 2]
     # Bottom-up crops do not depend on the box.
     if not np.isfinite(clipped).all():
         yield 'box', KEPT if bottom_up else WEIGHTLESS, message
@@ -102,7 +97,7 @@ def _box_faults(source: DataSource, info: dict, labelled: np.ndarray,
         else:
             effect = KEPT if bottom_up else WEIGHTLESS
         yield 'normalized', effect, f'{" and ".join(normalized)}; {message}'
-    elif size is not None and _are_corners(box[:2], box[2:], labelled, size):
+    elif _are_corners(box[:2], box[2:], labelled, size):
         yield 'box_corners', KEPT if bottom_up else WRONG, message
 
 

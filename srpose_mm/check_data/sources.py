@@ -35,7 +35,7 @@ class DataSource:
         self.dataset, self.metainfo = _build(config, outer)
         self.bottom_up = self.dataset.data_mode == 'bottomup'
         # A parser of its own may read other keypoints and boxes.
-        self.own_parser = isinstance(self.dataset, MpiiDataset) or (
+        self.own_parser = (
             type(self.dataset).parse_data_info
             is not BaseCocoStyleDataset.parse_data_info)
         # Without a wrapper, the metainfo describes the converted keypoints.
