@@ -6,7 +6,6 @@ import copy
 import inspect
 import json
 import warnings
-from functools import partial
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple
 
@@ -244,9 +243,10 @@ def _expect(reference: DeployedModel,
     The mask (B, K) is True for keypoints that noise of 1e-4 of the features'
     highest value does not move by 0.01 px. It is ``None`` without keypoints.
     """
-    images = reference.preprocess(images)
-    names = _check_maps(reference.model, images)
-    feats = reference.model.extract_feat(images)
+    model = reference.model
+    feats = forward_images(model.extract_feat, reference.preprocess(images),
+                           type(model.backbone).__name__)
+    names = _name_maps(model.head, feats)
     outputs = reference.predict(feats)
     if not reference.decode:
         return dict(zip(names, outputs)), None
@@ -258,20 +258,18 @@ def _expect(reference: DeployedModel,
     return dict(keypoints=keypoints, scores=scores), steady
 
 
-def _check_maps(model: nn.Module, images: Tensor) -> Tuple[str, ...]:
+def _name_maps(head: nn.Module, feats: Tuple[Tensor, ...]) -> Tuple[str, ...]:
     """Check that a head predicts heatmaps, and return its outputs' names."""
     names = ('heatmaps', )
-    if isinstance(model.head, AssociativeEmbeddingHead):
+    if isinstance(head, AssociativeEmbeddingHead):
         names = ('heatmaps', 'tags')
-    maps = forward_images(
-        partial(model, data_samples=None), images,
-        type(model.backbone).__name__)
+    maps = head(feats)
     maps = [maps] if isinstance(maps, Tensor) else list(maps)
     if len(maps) != len(names) or any(
             not isinstance(m, Tensor) or m.ndim != 4 for m in maps):
         raise ValueError(
             'expected a head that predicts heatmaps in shape (B, K, H, W), '
-            f'got {type(model.head).__name__}; use a model with such a head')
+            f'got {type(head).__name__}; use a model with such a head')
     if not all(m.isfinite().all() for m in maps):
         raise ValueError('expected finite heatmaps of random images, got inf '
                          'or NaN; check the weights')
