@@ -110,7 +110,7 @@ def local_maxima(maps: Tensor, size: int,
         Values (B, K, M), falling, and cells (x, y) in shape (B, K, M, 2),
         int64. A map with fewer maxima returns other cells of value -inf.
     """
-    peaks = torch.where(maps == highest_around(maps, size), maps, -torch.inf)
+    peaks = maps.masked_fill(maps != highest_around(maps, size), -torch.inf)
     values, index = peaks.flatten(2).topk(
         min(count, maps.shape[-2:].numel()))
     return values, cells_of_index(index, maps.shape[-1])

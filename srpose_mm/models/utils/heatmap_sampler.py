@@ -42,6 +42,8 @@ class HeatmapSampler:
         predictor, r = block.predictor, block.upscale_factor
         keypoints = predictor.groups
         self.feats, self.factor, self.shift = feats, r, shift
+        # A number: torch 2.1 traces the shape of a weight as a tensor.
+        self.padding = predictor.kernel_size[0] // 2
         x = block.keypoint_encoder(feats)
         if x.device.type == 'cpu':
             # Depthwise convolutions are three times as fast in this layout.
@@ -66,7 +68,7 @@ class HeatmapSampler:
         pooled = F.conv2d(
             self.embeddings,
             weight.flatten(0, 1)[:, None],
-            padding=weight.shape[-1] // 2,
+            padding=self.padding,
             groups=self.embeddings.shape[1])
         # Adding channels is faster than a sum over a strided dimension.
         pooled = sum(pooled.unflatten(1, weight.shape[:2]).unbind(2))
@@ -79,10 +81,10 @@ class HeatmapSampler:
         have shape (B, K, M, n, n) with n = r * (2 * radius + 1). Their cells
         outside the heatmap have no meaning.
         """
-        r, size = self.factor, self.weight.shape[-1]
+        r = self.factor
         batch, keypoints, count = cells.shape[:3]
         # A shifted window begins in the feature cell to the left.
-        x = self._gather(cells, radius + size // 2, extra_left=self.shift)
+        x = self._gather(cells, radius + self.padding, extra_left=self.shift)
         x = x.permute(0, 3, 1, 2, 4, 5).flatten(2, 3).flatten(0, 1)
         y = F.conv2d(
             x,
