@@ -8,7 +8,7 @@ Gaussian further off than no refinement. All functions but :func:`log_blurred`
 and :func:`refine_dark_udp` can be exported to ONNX.
 """
 from contextlib import nullcontext
-from typing import ContextManager, Sequence, Tuple
+from typing import ContextManager, Sequence
 
 import cv2
 import torch
@@ -111,46 +111,22 @@ def _blur_around(peaks: Peaks, blur_kernel: Sequence[float]) -> Tensor:
     Where the kernel would leave the heatmap, its two ends are cut off, both
     by the same number of cells. A kernel that is not symmetric, or cells of
     zero beyond the border, would pull the peak inwards, at full resolution by
-    up to 5 cells. Rows are copied out of the heatmaps as a whole, which is
-    faster than squares. The result is known up to a factor, and has no meaning
-    for peaks within two cells of the border.
+    up to 5 cells. The result is known up to a factor, and has no meaning for
+    peaks within two cells of the border.
     """
-    height, width = peaks.map_hw
-    patch_height, patch_width = peaks.patches.shape[-2:]
     device, radius = peaks.patches.device, len(blur_kernel) // 2
     kernel = torch.tensor(blur_kernel, device=device)
-    near = torch.arange(-2, 3, device=device)
-    reach = torch.arange(-radius - 2, radius + 3, device=device)
-
-    patch_x, patch_y = _columns(peaks.patch_cells)
-    rows = patch_y[..., 0] + reach
-    maps = torch.arange(rows.shape[0], device=device)[:, None]
-    index = rows.clamp(0, patch_height - 1) + maps * patch_height
-    bands = peaks.patches.reshape(-1, patch_width)
-    bands = bands.index_select(0, index.flatten())
-    bands = bands.view(*rows.shape, patch_width).float()
-
-    x, y = _columns(peaks.cells)
-    columns = torch.arange(patch_width, device=device)
-    steps_x = columns - (patch_x[..., 0] + near)[..., None]
-    steps_y = (reach - near[:, None])[None]
-    blur_x = _values_at(kernel, steps_x, torch.minimum(x, width - 1 - x) - 2)
-    blur_y = _values_at(kernel, steps_y, torch.minimum(y, height - 1 - y) - 2)
+    window = gather_windows(peaks.patches, peaks.patch_cells, radius + 2)
+    steps = torch.arange(-radius - 2, radius + 3, device=device)
+    # From each of the 5 blurred cells to each cell of the window.
+    steps = steps - torch.arange(-2, 3, device=device)[:, None]
+    values = kernel[(steps + radius).clamp(0, 2 * radius)]
+    room = torch.minimum(peaks.cells, last_cell(peaks.map_hw, device) -
+                         peaks.cells) - 2
+    inside = steps.abs() <= room.clamp(0, radius)[..., None, None]
+    blur_x, blur_y = (values * inside).unbind(2)  # (B, K, 5, n)
     with _without_autocast(device):
-        blurred = blur_y @ bands @ blur_x.transpose(1, 2)
-    return blurred.unflatten(0, peaks.patches.shape[:2])
-
-
-def _columns(cells: Tensor) -> Tuple[Tensor, Tensor]:
-    """Return x and y of cells (B, K, 2) in shape (B * K, 1, 1), int64."""
-    return cells.flatten(0, 1).long()[..., None, None].unbind(1)
-
-
-def _values_at(kernel: Tensor, steps: Tensor, reach: Tensor) -> Tensor:
-    """Return the kernel's values at steps from its centre, up to a reach."""
-    radius = len(kernel) // 2
-    values = kernel[(steps + radius).clamp(0, len(kernel) - 1)]
-    return values * (steps.abs() <= reach.clamp(0, radius))
+        return blur_y @ window @ blur_x.transpose(2, 3)
 
 
 def log_blurred(heatmaps: Tensor, kernel_size: int) -> Tensor:
