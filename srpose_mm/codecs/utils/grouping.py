@@ -8,11 +8,12 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from munkres import Munkres
 from torch import Tensor
 
-from .peaks import SEGMENT, in_segments
-
+# Cells of a segment, a run of cells in a heatmap, row after row.
+SEGMENT = 64
 # Segments that are searched before others are ruled out.
 SEGMENTS_AT_ONCE = 64
 
@@ -126,9 +127,9 @@ def strongest_of_nearest(heatmaps: Tensor, tags: Tensor, maps: Tensor,
         only if its heatmap has no other.
     """
     # A cost of NaN is never the lowest.
-    heat = in_segments(heatmaps.flatten(0, 1), torch.nan)
+    heat = in_segments(heatmaps.flatten(0, 1))
     # (L, B * K, S, 64), as the heatmaps with L first.
-    tags = in_segments(tags.transpose(0, 1).flatten(1, 2), torch.nan)
+    tags = in_segments(tags.transpose(0, 1).flatten(1, 2))
     wanted = wanted.T[..., None]
     lowest, highest = tags.amin(-1)[:, maps], tags.amax(-1)[:, maps]
     gaps = torch.maximum(lowest - wanted, wanted - highest).clamp_min(0)
@@ -157,6 +158,15 @@ def strongest_of_nearest(heatmaps: Tensor, tags: Tensor, maps: Tensor,
     able = (bounds < best) | ((bounds == best) & (starts <= cells))
     able[queries, torch.div(cells, SEGMENT, rounding_mode='floor')] = True
     return search(*able.nonzero().unbind(dim=1))[1][:, 0]
+
+
+def in_segments(maps: Tensor) -> Tensor:
+    """Cut maps (..., H, W) into segments (..., S, 64), filled up with NaN."""
+    cells = maps.flatten(-2)
+    lacking = -cells.shape[-1] % SEGMENT
+    if lacking:
+        cells = F.pad(cells, (0, lacking), value=torch.nan)
+    return cells.unflatten(-1, (-1, SEGMENT))
 
 
 def tag_cost(differences: Sequence[Tensor], values: Tensor) -> Tensor:

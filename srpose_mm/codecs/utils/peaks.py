@@ -12,9 +12,6 @@ from torch import Tensor
 
 from .geometry import cells_of_index, last_cell, window_index
 
-# Cells of a segment, a run of cells in a heatmap, row after row.
-SEGMENT = 64
-
 
 @dataclass
 class Peaks:
@@ -130,7 +127,14 @@ def top_candidates(heatmaps: Tensor, tags: Tensor, nms_kernel: int,
         Values (B, K, M), 0 where a heatmap has fewer peaks or a number is not
         finite; tags (B, K, M, L); cells (x, y) in shape (B, K, M, 2), int64.
     """
-    values, index = _top_cells(keep_peaks(heatmaps, nms_kernel), count)
+    # On a CPU the maps of a keypoint are processed alone, in the cache.
+    parts = (
+        heatmaps.split(1, dim=1)
+        if heatmaps.device.type == 'cpu' else [heatmaps])
+    count = min(count, heatmaps.shape[-2:].numel())
+    tops = [keep_peaks(part, nms_kernel).flatten(2).topk(count)
+            for part in parts]
+    values, index = (torch.cat(part, dim=1) for part in zip(*tops))
     cells = cells_of_index(index, heatmaps.shape[-1])
     cell_tags = tags_at(cells, tags)
     usable = values.isfinite() & cell_tags.isfinite().all(dim=-1)
@@ -158,54 +162,15 @@ def tags_at(points: Tensor,
     return tags.gather(2, index.expand(*index.shape[:-1], tags.shape[-1]))
 
 
-def _top_cells(peaks: Tensor, count: int) -> Tuple[Tensor, Tensor]:
-    """Return the highest cells of (B, K, H, W): values and y * W + x.
-
-    Only the segments with the highest maxima are sorted. ``topk`` returns
-    equal values in an order that depends on the first cells of its input: the
-    first segment and the order of the segments are kept.
-    """
-    segments = in_segments(peaks, fill=0)
-    tops = segments.amax(dim=-1)
-    tops[..., 0] = torch.inf
-    picked = tops.topk(min(count + 1, tops.shape[-1])).indices.sort().values
-    cells = segments.gather(2, picked[..., None].expand(
-        -1, -1, -1, SEGMENT)).flatten(2)
-    size = peaks.shape[-2:].numel()
-    values, index = cells.topk(min(count, size))
-    segment = torch.div(index, SEGMENT, rounding_mode='floor')
-    index = picked.gather(2, segment) * SEGMENT + index % SEGMENT
-    # The cells that fill up the last segment do not exist.
-    return values, index.clamp_max(size - 1)
-
-
-def in_segments(maps: Tensor, fill: float) -> Tensor:
-    """Cut maps (..., H, W) into segments (..., M, 64), a view if they fit.
-
-    Cells that the last segment lacks are filled up.
-    """
-    cells = maps.flatten(-2)
-    lacking = -cells.shape[-1] % SEGMENT
-    if lacking:
-        cells = F.pad(cells, (0, lacking), value=fill)
-    return cells.unflatten(-1, (-1, SEGMENT))
-
-
 def keep_peaks(heatmaps: Tensor, kernel_size: int) -> Tensor:
     """Set each cell of (B, K, H, W) to 0 that has a higher one around it.
 
     The peaks are those of MMPose's ``batch_heatmap_nms``.
     """
-    maps = heatmaps.flatten(0, 1)
-    # On a CPU each map is processed alone and stays in the cache.
-    parts = maps.split(1 if maps.device.type == 'cpu' else len(maps))
-    peaks = torch.empty_like(maps)
-    for part, out in zip(parts, peaks.split([len(part) for part in parts])):
-        # PyTorch on a CPU compares into floats faster than into bools.
-        mask = torch.eq(part, highest_around(part, kernel_size),
-                        out=torch.empty_like(part))
-        torch.mul(part, mask, out=out)
-    return peaks.view(heatmaps.shape)
+    highest = highest_around(heatmaps, kernel_size)
+    # PyTorch on a CPU compares into floats faster than into bools.
+    mask = torch.eq(heatmaps, highest, out=torch.empty_like(heatmaps))
+    return heatmaps * mask
 
 
 def highest_around(maps: Tensor, size: int) -> Tensor:
