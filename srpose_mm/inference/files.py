@@ -2,18 +2,10 @@
 import mimetypes
 import os
 import warnings
+from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
-from typing import (
-    Callable,
-    Dict,
-    Iterator,
-    List,
-    NamedTuple,
-    Optional,
-    Tuple,
-    Union,
-)
+from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 import cv2
 import mmcv
@@ -50,7 +42,7 @@ def find_sources(inputs: List[PathLike],
 
     Raises:
         ValueError: If an input is a URL, a folder has no image and no video,
-            two files would have the same result, or a result would replace an
+            two inputs have the same result, or a result would replace an
             input.
     """
     sources = []
@@ -67,14 +59,9 @@ def find_sources(inputs: List[PathLike],
     if not sources:
         raise ValueError('expected inputs to name images, videos or folders '
                          'of them, got none')
-    paths = {os.path.realpath(source.path) for source in sources}
-    for name in (name for source in sources for name in source[2:]):
-        if out_dir and os.path.realpath(Path(out_dir, name)) in paths:
-            raise ValueError(
-                'expected out_dir to be apart from the inputs, got '
-                f'{str(out_dir)!r}, where {str(name)!r} is one of them and '
-                'would be replaced; choose another folder')
-    return _drop_copies(sources)
+    if out_dir is not None:
+        _check_results(sources, out_dir)
+    return sources
 
 
 def read_image(path: PathLike,
@@ -230,15 +217,18 @@ def _name_results(path: Path, name: Path) -> Source:
         Path(f'{name}{end}') for end in (ending, '.json')))
 
 
-def _drop_copies(sources: List[Source]) -> List[Source]:
-    """Return the sources without files that are named twice."""
-    by_result: Dict[Path, Source] = {}
-    for source in sources:
-        other = by_result.setdefault(source.picture, source)
-        if os.path.realpath(other.path) != os.path.realpath(source.path):
+def _check_results(sources: List[Source], out_dir: PathLike) -> None:
+    """Check that no result would replace another one or an input."""
+    [(name, number)] = Counter(
+        source.picture for source in sources).most_common(1)
+    if number > 1:
+        raise ValueError('expected a result of its own for each input, got '
+                         f'{number} inputs for {str(name)!r}; name a folder '
+                         'that holds them, or rename one')
+    paths = {os.path.realpath(source.path) for source in sources}
+    for name in (name for source in sources for name in source[2:]):
+        if os.path.realpath(Path(out_dir, name)) in paths:
             raise ValueError(
-                'expected inputs with different results, got '
-                f'{str(other.path)!r} and {str(source.path)!r}, which would '
-                f'both write {str(source.picture)!r}; name a folder that '
-                'holds both, or rename one')
-    return list(by_result.values())
+                'expected out_dir to be apart from the inputs, got '
+                f'{str(out_dir)!r}, where {str(name)!r} is one of them and '
+                'would be replaced; choose another folder')

@@ -115,7 +115,7 @@ def predict(inputs: Union[files.PathLike, Sequence[files.PathLike]],
             ``batch_size``.
         TypeError: If the model is neither top-down nor bottom-up.
         ValueError: If an input is a URL, a folder has no image and no video,
-            two files would have the same result, a result would replace an
+            two inputs have the same result, a result would replace an
             input, a checkpoint is refused, or the detector is incomplete,
             lacks a class or meets a bottom-up model.
     """

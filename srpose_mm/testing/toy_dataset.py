@@ -9,6 +9,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
 from ..configs import MMPOSE_MIM
 from ..console import progress
+from ..datasets.utils import keypoint_names
 from .scenes import Figure, draw_scene
 
 # Image folders, annotation files and detections, where MMPose's configs
@@ -101,8 +102,7 @@ def crowd_index(annotations: List[dict]) -> float:
 def _category(layout: str) -> dict:
     path = MMPOSE_MIM / f'configs/_base_/datasets/{layout}.py'
     info = parse_pose_metainfo(dict(from_file=str(path)))
-    return dict(id=1, name='person',
-                keypoints=list(info['keypoint_id2name'].values()))
+    return dict(id=1, name='person', keypoints=keypoint_names(info))
 
 
 def _add_image(content: dict, image_id: int, image: np.ndarray,

@@ -31,16 +31,17 @@ def test_predict_stays_in_its_folder():
     (inside / 'folder').symlink_to('../secret')
     (inside / 'loop').symlink_to('.')
     (inside / 'itself.png').symlink_to('itself.png')
-    inputs = [inside, 'in/../in/./-o.png', Path('in').absolute() / ' .png',
-              'in/../secret/b.png']
     before = {path: path.stat().st_mtime_ns for path in Path().rglob('*')
               if path.is_file()}
     weights = demo_weights()
-    result = predict(inputs, DEMO, weights, 'out', device='cpu')
+    result = predict([inside, 'in/../secret/b.png'], DEMO, weights, 'out',
+                     device='cpu')
+    again = predict(['in/../in/./-o.png', Path('in').absolute() / ' .png'],
+                    DEMO, weights, 'out', device='cpu')
+    assert again.images == 2 and set(again.files) <= set(result.files)
     # A name that is long enough has no room for .json.
     skipped = {path.name for path, _ in result.skipped}
     assert skipped <= {'itself.png', NASTY[-1]}
-    # Files that are named twice count once.
     assert result.images == len(NASTY) + 1 + 1 - len(
         skipped - {'itself.png'})
     new = {path for path in Path().rglob('*') if path.is_file()}
