@@ -24,7 +24,8 @@ def instance_faults(source: DataSource, info: dict,
             ``keypoints_visible`` (1, K).
         size: (w, h) of the image in px.
     """
-    points, flags = info['keypoints'][0], info['keypoints_visible'][0]
+    points = info['keypoints'][0]
+    flags = np.minimum(info['keypoints_visible'][0], 1)  # 2 counts as 1
     names, needed = _expected_keypoints(source, len(points))
     if not needed <= len(points) == len(flags) == len(names):
         yield ('keypoint_count', STOPS,
@@ -57,7 +58,7 @@ def _keypoint_faults(points: np.ndarray, flags: np.ndarray,
     labelled, finite = flags >= 0.5, np.isfinite(points).all(axis=-1)
     outside = ((points < -MARGIN)
                | (points > np.add(size, MARGIN))).any(axis=-1)
-    odd_flags = ~np.isin(flags, (0, 1))  # MMPose clips 2 to 1.
+    odd_flags = ~np.isin(flags, (0, 1))
     for kind, effect, odd in (
         ('keypoint_not_finite', WEIGHTLESS, labelled & ~finite),
         ('keypoint_at_origin', WRONG, labelled & (points == 0).all(axis=-1)),
