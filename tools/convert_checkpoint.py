@@ -1,7 +1,8 @@
 """Convert a checkpoint of the authors' code (SRPose, bottom-up SR head).
 
-CONFIG is the config of the same model in this package. The weights must fit
-it. Without --out nothing is written.
+CONFIG is the config of the same model in this package. If the weights do not
+fit it, the error names the configs that they fit. Without --out nothing is
+written.
 
 Example:
     mim run srpose_mm convert_checkpoint \\

@@ -5,15 +5,18 @@ here.
 """
 import re
 from pathlib import Path
-from typing import Optional, Union
+from typing import Dict, List, Optional, Union
 
+import torch
+from mmengine.config import Config
 from mmpose.registry import MODELS
+from torch import nn
 
-from ..configs import ConfigLike, init_scope, load_config
+from ..configs import SRPOSE_MIM, ConfigLike, init_scope, load_config
 from ..console import get_logger
 from ..version import __version__
 from .files import check_out, save_checkpoint
-from .reading import Location, load_checkpoint
+from .reading import CheckpointError, Location, load_checkpoint
 from .weights import StateDict, get_state_dict, load_weights
 
 HEAD = 'keypoint_head.'
@@ -54,7 +57,7 @@ def convert_checkpoint(config: ConfigLike,
     Raises:
         FileNotFoundError: If a file or the folder of ``out`` does not exist.
         CheckpointError: If the checkpoint is corrupt, could run code, or does
-            not fit the config.
+            not fit the config; names the package's configs that it fits.
     """
     if out is not None:
         check_out(Path(out), checkpoint)
@@ -64,7 +67,11 @@ def convert_checkpoint(config: ConfigLike,
     parts = ('backbone.', HEAD)
     ours = to_our_keys({k: theirs[k] for k in theirs if k.startswith(parts)})
     init_scope(cfg)
-    load_weights(MODELS.build(cfg.model), checkpoint, ours)
+    try:
+        load_weights(MODELS.build(cfg.model), checkpoint, ours)
+    except CheckpointError as err:
+        names = ', '.join(fitting_configs(ours)) or 'no config of srpose_mm'
+        raise CheckpointError(f'{err}; its tensors fit {names}') from err
     dropped = [key for key in theirs if not key.startswith(parts)]
     if 'state_dict' in contents:
         dropped += [key for key in contents if key != 'state_dict']
@@ -92,6 +99,26 @@ def to_our_keys(state_dict: StateDict) -> StateDict:
     return ours
 
 
+def fitting_configs(state_dict: StateDict) -> List[str]:
+    """Return the package's configs whose neck and head have these tensors.
+
+    The channels of neck and head tell one backbone from another.
+    """
+    shapes = _shapes(state_dict)
+    names = []
+    for path in sorted((SRPOSE_MIM / 'configs').rglob('*.py')):
+        if '_base_' not in path.parts:
+            model = Config.fromfile(path).model
+            with torch.device('meta'):
+                parts = nn.ModuleDict({
+                    name: MODELS.build(model[name])
+                    for name in ('neck', 'head') if name in model
+                })
+            if _shapes(parts.state_dict()) == shapes:
+                names.append(path.stem)
+    return names
+
+
 def _rename(key: str) -> str:
     """Return this package's key for one of the authors'."""
     layer, _, tensor = key.rpartition('.')
@@ -101,3 +128,10 @@ def _rename(key: str) -> str:
             return f'{match.expand(ours)}.{tensor}'
     return key
 
+
+def _shapes(state_dict: StateDict) -> Dict[str, torch.Size]:
+    """Return the shapes of the tensors of neck and head."""
+    return {
+        key: value.shape
+        for key, value in state_dict.items() if not key.startswith('backbone.')
+    }

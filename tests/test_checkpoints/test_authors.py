@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmpose.registry import MODELS
 
 from srpose_mm.checkpoints import convert_checkpoint, load_weights
-from srpose_mm.checkpoints.authors import to_our_keys
+from srpose_mm.checkpoints.authors import fitting_configs, to_our_keys
 from srpose_mm.configs import load_config
 from srpose_mm.console import get_logger
 
@@ -177,14 +177,22 @@ def test_configs_are_told_by_neck_and_head(name):
             to_our_keys(theirs).items()} == shapes
 
 
-def test_the_weights_of_another_config(save):
+def test_another_config_is_named(save, monkeypatch):
+    """Of a few configs, because loading all of them takes long."""
+    rglob = Path.rglob
+    names = {*MODELS_OF_THE_PAPER, 'ae-sr_res50_8xb24-300e_coco-512x512'}
+    monkeypatch.setattr(Path, 'rglob', lambda folder, pattern: [
+        path for path in rglob(folder, pattern) if path.stem in names])
     theirs = authors_srpose(**MODELS_OF_THE_PAPER[RES50][1])
+    assert fitting_configs(to_our_keys(theirs)) == [RES50]
     small = Config(dict(model=dict(
         type='TopdownPoseEstimator', backbone=BACKBONE,
         **bottom_up(17, 64, []))))
     with pytest.raises(ValueError, match='authors.pth: expected the weights '
-                       'of .* lacks '):
+                       f'of .* lacks .*; its tensors fit {RES50}'):
         convert_checkpoint(small, save(theirs))
+    with pytest.raises(ValueError, match='fit no config of srpose_mm'):
+        convert_checkpoint(small, save(authors_srpose(**SMALL)))
 
 
 @pytest.mark.parametrize('change, reason', [
@@ -201,10 +209,11 @@ def test_the_weights_of_another_config(save):
         'nan'))}), 'NaN or infinity in neck.fusions.0.bias'),
     (lambda w: w.update({3: torch.zeros(2)}), 'got Tensor for 3'),
 ])
-def test_weights_that_do_not_fit(change, reason, small, save):
+def test_weights_that_do_not_fit(change, reason, small, save, monkeypatch):
     cfg, theirs = small
     theirs = dict(theirs)
     change(theirs)
+    monkeypatch.setattr(Path, 'rglob', lambda *_: [])
     with pytest.raises(ValueError, match=f'authors.pth: .*{reason}'):
         convert_checkpoint(cfg, save(theirs), 'ours.pth')
     assert sorted(Path().iterdir()) == [Path('authors.pth')]
