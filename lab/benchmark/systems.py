@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from srpose_mm.apis import fuse_for_inference, swap_head
 from srpose_mm.configs import load_config, type_name
-from srpose_mm.models.layers import SRBlock
+from srpose_mm.models.layers import RefinementBlock, SRBlock
 from srpose_mm.models.necks import SRPoseNeck
 
 KEYPOINTS = 17
@@ -63,6 +63,8 @@ class System(NamedTuple):
                     module.forward = partial(_published_forward, module)
                 elif isinstance(module, SRPoseNeck):
                     module._fuse = _published_fuse
+                elif isinstance(module, RefinementBlock):
+                    module.act = nn.GELU()
         if deploy:
             model.eval()
             return fuse_for_inference(model) if self.fast else model

@@ -23,6 +23,19 @@ class ConvBNReLU(nn.Sequential):
             nn.ReLU(inplace=True))
 
 
+class InplaceGELU(nn.GELU):
+    """GELU that overwrites its input, unless gradients are recorded.
+
+    A second array of this size costs as much time as the function itself.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activations of x, of any shape."""
+        if torch.is_grad_enabled() or torch.jit.is_tracing():
+            return super().forward(x)
+        return torch.ops.aten.gelu_(x)
+
+
 class RefinementBlock(BaseModule):
     """Residual block ``x + pw2(GELU(pw1(BN(dwconv(x)))))``.
 
@@ -56,7 +69,7 @@ class RefinementBlock(BaseModule):
         norm_cfg = norm_cfg or dict(type='BN')
         self.norm = build_norm_layer(norm_cfg, channels)[1]
         self.pwconv1 = nn.Conv2d(channels, expansion * channels, 1)
-        self.act = nn.GELU()
+        self.act = InplaceGELU()
         self.pwconv2 = nn.Conv2d(expansion * channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -38,3 +38,18 @@ def test_refinement_block_in_both_layouts():
         out = block(x.contiguous(memory_format=layout))
         torch.testing.assert_close(out, expected)
         assert out.is_contiguous(memory_format=layout)
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_refinement_block_without_gradients(layout):
+    """GELU then overwrites its input, and the result is the same."""
+    block = RefinementBlock(8).eval()
+    x = torch.randn(2, 8, 7, 5).contiguous(memory_format=layout)
+    before, expected = x.clone(), block(x)
+    with torch.no_grad():
+        assert torch.equal(block(x), expected)
+        assert torch.equal(x, before)
+        hidden = torch.randn(3)
+        assert block.act(hidden) is hidden
+    block(x.requires_grad_()).sum().backward()
+    assert x.grad.isfinite().all()
