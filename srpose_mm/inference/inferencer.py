@@ -25,6 +25,8 @@ from ..console import get_logger
 from ..datasets.utils import keypoint_names
 from .files import PathLike, SkippedFile
 
+OUT_OF_MEMORY = ('out of memory', 'allocate memory', 'not enough memory')
+
 
 @VISUALIZERS.register_module()
 class KeypointVisualizer(PoseLocalVisualizer):
@@ -115,12 +117,21 @@ class PoseInferencer(Pose2DInferencer):
         """Return one sample with all instances of an image.
 
         Raises:
+            RuntimeError: If a batch does not fit into memory.
             SkippedFile: If the model predicts NaN or infinity.
         """
         samples = []
         for start in range(0, len(inputs), self.batch_size):
-            samples += self.model.test_step(
-                self.collate_fn(inputs[start:start + self.batch_size]))
+            batch = self.collate_fn(inputs[start:start + self.batch_size])
+            try:
+                samples += self.model.test_step(batch)
+            except RuntimeError as err:
+                if not any(text in str(err) for text in OUT_OF_MEMORY):
+                    raise
+                raise RuntimeError(
+                    f'out of memory with a batch of {len(batch["inputs"])} '
+                    'boxes; set a smaller batch_size (--batch-size) or '
+                    'another device (--device cpu)') from err
         if not samples:
             shape = 0, len(keypoint_names(output_metainfo(self.model)))
             empty = InstanceData(

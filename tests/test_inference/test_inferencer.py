@@ -109,6 +109,23 @@ def test_batches_are_bounded(inferencer, model, monkeypatch):
         PoseInferencer(DEMO, 'weights.pth', batch_size=0)
 
 
+@pytest.mark.parametrize('error', [
+    torch.cuda.OutOfMemoryError('CUDA out of memory. Tried to allocate 2 GiB'),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+    RuntimeError('channels_last memory format is not supported')
+])
+def test_out_of_memory(inferencer, error, monkeypatch):
+
+    def test_step(batch):
+        raise error
+
+    monkeypatch.setattr(inferencer.model, 'test_step', test_step)
+    reason = 'memory format' if 'format' in str(error) else \
+        r'a batch of 5 boxes; set a smaller batch_size \(--batch-size\)'
+    with pytest.raises(RuntimeError, match=reason):
+        infer(inferencer, image_of(), bboxes=[BOXES])
+
+
 @pytest.mark.parametrize('label, name', [(0, 'person'), (14, 'bird')])
 def test_boxes_of_a_detector(weights, model, detector, label, name, tmp_path):
     """Those of a class; one score above the threshold."""
