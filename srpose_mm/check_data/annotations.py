@@ -1,27 +1,29 @@
 """Annotation files in COCO's and MPII's format."""
 import math
-import re
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
+import numpy as np
 from mmengine.utils import is_list_of
 from mmpose.registry import TRANSFORMS
 
-from ..datasets.utils import keypoint_names
 from .images import ImageFile
-from .instances import instance_faults
-from .report import SKIPPED, STOPS, WRONG, DatasetReport, shorten
+from .instances import Fault, are_corners, instance_faults
+from .metainfo import check_keypoint_names
+from .report import KEPT, SKIPPED, STOPS, WRONG, DatasetReport
 from .sources import DataSource, UnreadableFileError, read_json
 
+# Images by id, and bool in shape (K, ), True for keypoints with a label.
+Content = Tuple[Dict[int, ImageFile], np.ndarray]
 
-def check_coco_file(source: DataSource,
-                    report: DatasetReport) -> Dict[int, ImageFile]:
+
+def check_coco_file(source: DataSource, report: DatasetReport) -> Content:
     """Check an annotation file in COCO's format.
 
     Returns:
-        The images that the data set loads, by id; with detections, all that
-        the file lists.
+        The images that the data set loads (with detections, all that the file
+        lists), and which keypoints have labels.
 
     Raises:
         UnreadableFileError: If the file has another structure.
@@ -40,23 +42,30 @@ def check_coco_file(source: DataSource,
     images = _read_images(source, entries, report)
     groups = _group_annotations(annotations, images, report)
     _check_categories(source, categories, groups, report)
+    if not (source.converter or source.own_parser):
+        check_keypoint_names(source, categories, report)
     infos = [info for key, group in groups.items()
              for info in _check_group(source, group, images[key], report)]
+    if are_corners(source, infos, images):
+        report.add('box_corners', KEPT if source.bottom_up else WRONG,
+                   f'most of the {len(infos)} boxes of the file; the first '
+                   f'is {infos[0]["raw_ann_info"]["bbox"]}')
     used = {info['img_id'] for info in infos
             if source.bottom_up or dataset._is_valid_instance(info)}
     if dataset.bbox_file or (source.bottom_up and dataset.test_mode):
         used = images
     if not used:
         report.add('no_instances', STOPS, 'no instance can be used')
-    return {key: image for key, image in images.items() if key in used}
+    return {key: image for key, image in images.items()
+            if key in used}, _labelled_keypoints(source, infos)
 
 
-def check_mpii_file(source: DataSource,
-                    report: DatasetReport) -> Dict[int, ImageFile]:
+def check_mpii_file(source: DataSource, report: DatasetReport) -> Content:
     """Check that MMPose can parse an annotation file in MPII's format.
 
     Returns:
-        The images that the data set loads, by id.
+        The images that the data set loads, by id, and which keypoints have
+        labels.
 
     Raises:
         UnreadableFileError: If MMPose cannot parse the file.
@@ -64,7 +73,7 @@ def check_mpii_file(source: DataSource,
     file = source.dataset.ann_file
     report.count('annotations', len(read_json(file)))
     try:
-        _, images = source.dataset._load_annotations()
+        infos, images = source.dataset._load_annotations()
     # Other values than expected fail in many ways.
     except Exception as err:
         raise UnreadableFileError(f'{type(err).__name__}: {err}',
@@ -72,19 +81,30 @@ def check_mpii_file(source: DataSource,
     if not images:
         report.add('no_instances', STOPS, 'no instance can be used')
     return {image['img_id']: ImageFile(
-        image['img_path'], Path(image['img_path']).name) for image in images}
+        image['img_path'], Path(image['img_path']).name)
+            for image in images}, _labelled_keypoints(source, infos)
+
+
+def _labelled_keypoints(source: DataSource, infos: List[dict]) -> np.ndarray:
+    """Return True for keypoints (K, ) with a label; if unknown, for all."""
+    number = source.dataset.metainfo['num_keypoints']
+    flags = [info['keypoints_visible'] for info in infos
+             if info['keypoints_visible'].shape[1] == number]
+    if source.converter or not flags:
+        return np.ones(number, dtype=bool)
+    return (np.concatenate(flags) >= 0.5).any(axis=0)
 
 
 def _read_images(source: DataSource, entries: List[dict],
                  report: DatasetReport) -> Dict[int, ImageFile]:
     """Check the entries of images, and return the usable ones by id."""
-    images = {}
+    images, crowd = {}, source.coco_metrics(iou_type='keypoints_crowd')
     for position, entry in enumerate(entries):
         key, name, *size = map(entry.get,
                                ('id', 'file_name', 'width', 'height'))
         label = f'{entry.get("id", f"at {position}")} {name}'
         if not (type(key) is int and isinstance(name, str)
-                and all(isinstance(side, (int, float)) for side in size)):
+                and all(map(_is_number, size))):
             report.add(
                 'image_record', STOPS, 'expected an integer id, a file_name, '
                 f'and width and height in px, got {key!r}, {name!r}, '
@@ -93,6 +113,9 @@ def _read_images(source: DataSource, entries: List[dict],
         if key in images:
             report.add('duplicate_id', WRONG,
                        f'also the id of {Path(images[key].path).name}', label)
+        if crowd and not _is_number(entry.get('crowdIndex')):
+            report.add('evaluated_value', STOPS,
+                       f'crowdIndex {entry.get("crowdIndex")!r}', label)
         path = str(Path(source.dataset.data_prefix['img']) / name)
         record = dict(entry, img_id=key, img_path=path)
         images[key] = ImageFile(path, label, tuple(size), record)
@@ -128,25 +151,8 @@ def _group_annotations(annotations: List[dict], images: Dict[int, ImageFile],
 def _check_categories(source: DataSource, categories: List[dict],
                       groups: Dict[int, List[dict]],
                       report: DatasetReport) -> None:
-    """Compare keypoints with the metainfo, and ids with the scored ones."""
-    expected = keypoint_names(source.dataset.metainfo)
-    for category in categories:
-        names = category.get('keypoints')
-        if (source.converter or source.own_parser
-                or not isinstance(names, list)
-                # A list of numbers has no names.
-                or not re.search('[A-Za-z]', str(names))):
-            continue
-        faults = [f'keypoint {index} is {name}, in the metainfo {wanted}'
-                  for index, (name, wanted) in enumerate(zip(names, expected))
-                  if name != wanted and name in expected]
-        if len(names) != len(expected):
-            faults.insert(0, f'{len(names)} keypoints, the metainfo has '
-                          f'{len(expected)}')
-        if faults:
-            report.add('keypoint_names', WRONG,
-                       f'category {category["id"]}: {shorten(faults)}')
-    if not source.coco_metrics:
+    """Compare the categories of instances with those that are scored."""
+    if not source.coco_metrics():
         return
     # Predictions of a bottom-up model and of detected boxes have category 1.
     any_id = not (source.bottom_up or source.dataset.bbox_file)
@@ -189,12 +195,8 @@ def _check_annotation(source: DataSource, annotation: dict, image: ImageFile,
     """Check an annotation, and return what MMPose parses of it, if any."""
     report.count('annotations')
     where = dict(image=image.label, annotation=annotation['id'])
-    area = annotation.get('area')
-    is_number = isinstance(area, (int, float))
-    if any(metric.get('use_area', True) for metric in source.coco_metrics
-           ) and not (is_number and 0 < area < math.inf):
-        report.add('area', WRONG if is_number else STOPS, f'area {area!r}',
-                   **where)
+    for fault in _evaluated_faults(source, annotation):
+        report.add(*fault, **where)
     if source.dataset.bbox_file:
         return None
     annotation.setdefault('iscrowd', False)  # as pycocotools does
@@ -218,3 +220,29 @@ def _check_annotation(source: DataSource, annotation: dict, image: ImageFile,
                 effect = SKIPPED
             report.add(kind, effect, message, **where)
     return info
+
+
+def _evaluated_faults(source: DataSource,
+                      annotation: dict) -> Iterator[Fault]:
+    """Yield values that COCO's metrics read from the file and cannot use."""
+    if not source.coco_metrics():
+        return
+    for key in ('keypoints', 'bbox'):
+        value = annotation.get(key)
+        if not (isinstance(value, list) and all(map(_is_number, value))):
+            yield ('evaluated_value', STOPS, f'expected {key} to be a flat '
+                   f'list of numbers, got {value!r:.60}')
+    area, number = annotation.get('area'), annotation.get('num_keypoints')
+    if source.coco_metrics(use_area=True) and not (
+            _is_number(area) and 0 < area < math.inf):
+        yield ('evaluated_value', WRONG if _is_number(area) else STOPS,
+               f'area {area!r}')
+    if source.coco_metrics(
+            iou_type='keypoints_crowd') and not _is_number(number):
+        # The metric compares the value with 0.
+        yield ('evaluated_value', WRONG if 'num_keypoints' in annotation
+               else STOPS, f'num_keypoints {number!r}')
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float))

@@ -1,19 +1,16 @@
 """The check of all data sets of a config."""
-import os
-import re
 from typing import List, Optional, Sequence
 
 from mmengine.config import Config
 from mmpose.datasets.datasets import MpiiDataset
 
-from ..configs import ConfigLike, init_scope, load_config, type_name
-from ..datasets.utils import keypoint_names
+from ..configs import ConfigLike, init_scope, load_config
 from .annotations import check_coco_file, check_mpii_file
+from .evaluation import check_evaluation
 from .images import check_detections, check_images
-from .report import STOPS, WRONG, DatasetReport, shorten
+from .metainfo import check_metainfo
+from .report import STOPS, WRONG, DatasetReport
 from .sources import DataSource, UnreadableFileError, find_sources
-
-MIRROR = dict(left='right', right='left')
 
 
 def check_dataset(config: ConfigLike,
@@ -25,7 +22,8 @@ def check_dataset(config: ConfigLike,
     value, so that one fault does not hide the others. Of MPII's files only
     the structure and the images are checked. Each fault says how MMPose
     reacts to it: with an error, by leaving the instance out, or by training
-    on wrong targets.
+    on wrong targets. For validation and test, the metrics also score
+    predictions that equal the annotations.
 
     Args:
         config: A config, or an argument of
@@ -56,12 +54,11 @@ def _check_source(source: DataSource, cfg: Config,
         f'{"bottom-up" if source.bottom_up else "top-down"}',
         [str(file) for file in (dataset.ann_file, dataset.bbox_file) if file])
     _check_codecs(source, cfg, report)
-    _check_metainfo(source, report)
-    _check_metrics(source, report)
     check = (check_mpii_file if isinstance(dataset, MpiiDataset) else
              check_coco_file)
     try:
-        image_files = check(source, report)
+        image_files, labelled = check(source, report)
+        check_metainfo(source, labelled, report)
         if dataset.bbox_file:
             image_files = check_detections(dataset.bbox_file, image_files,
                                            report)
@@ -69,6 +66,7 @@ def _check_source(source: DataSource, cfg: Config,
         reason, path = err.args
         report.add('file', STOPS, reason, file=path)
         return report
+    check_evaluation(source, report)
     check_images(source, list(image_files.values()), images, report)
     return report
 
@@ -90,34 +88,3 @@ def _check_codecs(source: DataSource, cfg: Config,
             report.add('codec', WRONG, f'{codec["type"]} has input_size '
                        f'{size}, the crop {crop}; write the same (width, '
                        'height) in both', file=cfg.filename or 'config')
-
-
-def _check_metainfo(source: DataSource, report: DatasetReport) -> None:
-    """Check which keypoints a flip swaps."""
-    names, faults = keypoint_names(source.metainfo), []
-    swaps = source.metainfo['flip_indices']
-    for index, (name, other) in enumerate(zip(names, swaps)):
-        mirrored = re.sub('left|right', lambda side: MIRROR[side[0]], name)
-        if swaps[other] != index:
-            faults.append(f'{name} swaps with {names[other]}, '
-                          f'{names[other]} with {names[swaps[other]]}')
-        elif mirrored in names and mirrored not in (name, names[other]):
-            faults.append(f'{name} swaps with {names[other]}, not with '
-                          f'{mirrored}')
-    if faults:
-        report.add('metainfo', WRONG, 'swap must be mutual, left with right: '
-                   + shorten(faults))
-
-
-def _check_metrics(source: DataSource, report: DatasetReport) -> None:
-    """Compare sigmas and annotation file of COCO's metrics with the data."""
-    sigmas, file = len(source.metainfo['sigmas']), source.dataset.ann_file
-    number = source.metainfo['num_keypoints']
-    if source.coco_metrics and sigmas != number:
-        report.add('metainfo', STOPS, f'{sigmas} sigmas for {number} '
-                   'keypoints')
-    for metric in source.coco_metrics:
-        scored = metric.get('ann_file') or file
-        if os.path.realpath(scored) != os.path.realpath(file):
-            report.add('evaluation', WRONG, f'{type_name(metric)} reads '
-                       f'{scored}; name the same file in both')

@@ -2,7 +2,7 @@
 import json
 import traceback
 from pathlib import Path
-from typing import Any, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Optional, Sequence, Tuple, Union
 
 from mmengine.config import Config
 from mmengine.utils import is_list_of
@@ -40,15 +40,19 @@ class DataSource:
             is not BaseCocoStyleDataset.parse_data_info)
         # Without a wrapper, the metainfo describes the converted keypoints.
         self.converter = None if outer else self.step('KeypointConverter')
-        self.coco_metrics = [
-            metric for metric in metrics
-            if type_name(metric) in ('CocoMetric', 'CocoWholeBodyMetric')
-        ]
 
     def step(self, name: str) -> Optional[dict]:
         """Return the first transform whose class name contains ``name``."""
         return next(
             (step for step in self.pipeline if name in type_name(step)), None)
+
+    def coco_metrics(self, **options: Any) -> List[dict]:
+        """Return the metrics that read COCO annotations with some options."""
+        return [
+            metric for metric in self.metrics
+            if type_name(metric) in ('CocoMetric', 'CocoWholeBodyMetric')
+            and options.items() <= {'use_area': True, **metric}.items()
+        ]
 
 
 def find_sources(cfg: Config,
@@ -62,10 +66,10 @@ def find_sources(cfg: Config,
                 f'{split!r}; it has {", ".join(known) or "none"}')
     arguments, sources = [], []
     for split in splits or known:
-        metrics = cfg.get(f'{split}_evaluator') or []
-        metrics = [metrics] if isinstance(metrics, dict) else list(metrics)
         for config, pipeline, outer in _unwrap(
                 cfg[f'{split}_dataloader'].get('dataset', {})):
+            metrics = _metrics(
+                cfg.get(f'{split}_evaluator') or [], type_name(config))
             args = config, pipeline, metrics, outer
             if args not in arguments:
                 arguments.append(args)
@@ -110,6 +114,22 @@ def _unwrap(config: dict, pipeline: Sequence[dict] = (),
         return
     for part in inner:
         yield from _unwrap(part, pipeline, config.get('metainfo', outer))
+
+
+def _metrics(evaluators: Union[dict, List[dict]], name: str) -> List[dict]:
+    """Return the metrics that score the samples of a class of data set."""
+    metrics = []
+    for evaluator in _as_list(evaluators):
+        inner = _as_list(evaluator.get('metrics', evaluator))
+        # MultiDatasetEvaluator has one metric for each class.
+        scored = [type_name(part) for part in evaluator.get('datasets', [])]
+        metrics += [metric for metric, part in zip(
+            inner, scored or [name] * len(inner)) if part == name]
+    return metrics
+
+
+def _as_list(value: Union[dict, List[dict]]) -> List[dict]:
+    return [value] if isinstance(value, dict) else list(value)
 
 
 def _build(config: dict, outer: Optional[dict]

@@ -112,8 +112,10 @@ def test_duplicate_image_ids(tmp_path):
 @pytest.mark.parametrize('change, kind, message', [
     (lambda names: names[::-1], 'keypoint_names',
      '1: keypoint 0 is right_ankle, in the metainfo nose; .* and 13 more'),
+    (lambda names: ['beak', *names[1:]], 'keypoint_names',
+     'category 1: keypoint 0 is beak, in the metainfo nose$'),
     (lambda names: names[:16], 'keypoint_names', '16 keypoints, .* has 17'),
-    (lambda names: ['beak', *names[1:]], None, ''),
+    (lambda names: ['the Nose', *names[1:]], None, ''),
     (lambda names: [], None, ''),
 ])
 def test_names_of_keypoints(change, kind, message, tmp_path):

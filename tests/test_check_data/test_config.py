@@ -13,8 +13,11 @@ from ..support.bad_data import (
     COCO_INFO,
     FILE,
     KEPT,
+    STOPS,
     WRONG,
+    pipeline,
     valid_content,
+    weights_left,
     write,
 )
 from ..support.bad_data import build as build_dataset
@@ -78,7 +81,8 @@ ONE_SIDED = LEFT + 'right_eye swaps with left_eye, left_eye with left_eye'
 ])
 def test_swaps_that_are_not_mutual(swaps, message, tmp_path):
     message = 'swap must be mutual, left with right: ' + message
-    write(tmp_path, valid_content(tmp_path))
+    content = valid_content(tmp_path)
+    write(tmp_path, content)
     info = metainfo(**swaps)
     assert one_fault(tmp_path, metainfo=info) == ('metainfo', WRONG, message)
     # The metainfo of a CombinedDataset is the one that a flip uses.
@@ -88,6 +92,11 @@ def test_swaps_that_are_not_mutual(swaps, message, tmp_path):
         datasets=[cfg.train_dataloader.dataset])
     report, = check_dataset(cfg)
     assert [fault.message for fault in report.faults] == [message]
+    # Keypoints that nobody has labelled have no targets.
+    for entry in content['annotations']:
+        entry['keypoints'][3:15] = [0] * 12
+    write(tmp_path, content)
+    assert not faults(tmp_path, metainfo=info)
 
 
 def test_flip_with_a_one_sided_swap_moves_an_eye(tmp_path):
@@ -101,6 +110,27 @@ def test_flip_with_a_one_sided_swap_moves_an_eye(tmp_path):
         before = dataset.get_data_info(0)['keypoints']
         after = dataset[0]['keypoints']
         assert (abs(before - after).max() < 1e-3) == same
+
+
+@pytest.mark.parametrize('key', ['sigmas', 'joint_weights'])
+def test_values_per_keypoint(key, tmp_path):
+    write(tmp_path, valid_content(tmp_path))
+    info = dict(COCO_INFO, **{key: COCO_INFO[key][:16]})
+    message = f'16 {key} for 17 keypoints'
+    assert one_fault(tmp_path, metainfo=info) == ('metainfo', KEPT, message)
+    steps = pipeline('topdown', 'keypoints')
+    steps[-2]['use_dataset_keypoint_weights'] = True
+    effect = STOPS if key == 'joint_weights' else KEPT
+    assert one_fault(tmp_path, metainfo=info, pipeline=steps) == (
+        'metainfo', effect, message)
+    if key == 'joint_weights':
+        with pytest.raises(ValueError, match='16'):
+            weights_left(build_dataset(
+                tmp_path, metainfo=info, pipeline=steps))
+    else:
+        assert one_fault(
+            tmp_path, split='val', metainfo=info,
+            evaluator=dict(type='CocoMetric')) == ('metainfo', STOPS, message)
 
 
 @pytest.mark.parametrize('key', ['dataset_name', 'keypoint_info', 'sigmas',
@@ -130,14 +160,33 @@ def test_boxes_as_corners(tmp_path):
         entry['bbox'] = box
     write(tmp_path, content)
     for scheme, effect in (('topdown', WRONG), ('bottomup', KEPT)):
-        found = faults(tmp_path, data_mode=scheme)
+        file, box = sorted(faults(tmp_path, data_mode=scheme),
+                           key=lambda fault: fault.annotation or '')
+        assert (file.kind, file.effect) == (box.kind, box.effect) == (
+            'box_corners', effect)
+        assert file.message == ('most of the 3 boxes of the file; the first '
+                                'is [24, 20, 44, 44]')
         # The other boxes also lie in their images as x, y, width, height.
-        assert [(fault.kind, fault.effect, fault.annotation)
-                for fault in found] == [('box_corners', effect, '10')]
+        assert box.annotation == '10'
     # A box at the upper left corner can be read both ways.
     for entry, (x1, y1, x2, y2) in zip(content['annotations'], boxes):
         entry['bbox'] = [x1, y1, x2 - x1, y2 - y1]
     content['annotations'][0]['bbox'] = [1, 1, 40, 40]
+    write(tmp_path, content)
+    assert not faults(tmp_path)
+
+
+def test_boxes_as_corners_inside_their_images(tmp_path):
+    """As x, y, width, height no box leaves its image."""
+    content = valid_content(tmp_path)
+    for entry in content['annotations']:
+        entry['bbox'] = [18, 19, 37, 38]
+    write(tmp_path, content)
+    assert one_fault(tmp_path) == (
+        'box_corners', WRONG, 'most of the 3 boxes of the file; the first is '
+        '[18, 19, 37, 38]')
+    for entry in content['annotations']:
+        entry['bbox'] = [18, 19, 19, 19]
     write(tmp_path, content)
     assert not faults(tmp_path)
 

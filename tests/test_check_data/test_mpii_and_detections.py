@@ -1,7 +1,9 @@
 """Faults of detections and of annotations in MPII's format."""
 import re
 
+import numpy as np
 import pytest
+from scipy.io import savemat
 
 from ..support.bad_data import (
     STOPS,
@@ -105,3 +107,23 @@ def test_mpii_without_entries(tmp_path):
     write_mpii(tmp_path)
     fault, = faults(tmp_path, type='MpiiDataset')
     assert fault.kind == 'no_instances'
+
+
+@pytest.mark.parametrize('heads, kind, effect, message', [
+    (1, 'file', STOPS, 'index 1 is out of bounds'), (2, None, None, ''),
+    (3, 'evaluation', WRONG, '3 head boxes for 2 annotations')])
+def test_headboxes_of_mpii(heads, kind, effect, message, tmp_path):
+    write_mpii(tmp_path, mpii_entry(), mpii_entry())
+    path = str(tmp_path / 'heads.mat')
+    savemat(path, dict(headboxes_src=np.cumsum(np.ones((2, 2, heads)), 0)))
+    found = faults(
+        tmp_path,
+        split='val',
+        type='MpiiDataset',
+        headbox_file=path,
+        evaluator=dict(type='MpiiPCKAccuracy'),
+        test_mode=True)
+    assert [(fault.kind, fault.effect) for fault in found
+            ] == [(kind, effect)] * bool(kind)
+    for fault in found:
+        assert message in fault.message
