@@ -46,7 +46,8 @@ def check_coco_file(source: DataSource, report: DatasetReport) -> Content:
         check_keypoint_names(source, categories, report)
     infos = [info for key, group in groups.items()
              for info in _check_group(source, group, images[key], report)]
-    if are_corners(source, infos, images):
+    # Other parsers read other values.
+    if not source.own_parser and are_corners(infos, images):
         report.add('box_corners', KEPT if source.bottom_up else WRONG,
                    f'most of the {len(infos)} boxes of the file; the first '
                    f'is {infos[0]["raw_ann_info"]["bbox"]}')
@@ -87,7 +88,7 @@ def check_mpii_file(source: DataSource, report: DatasetReport) -> Content:
 
 def _labelled_keypoints(source: DataSource, infos: List[dict]) -> np.ndarray:
     """Return True for keypoints (K, ) with a label; if unknown, for all."""
-    number = source.dataset.metainfo['num_keypoints']
+    number = source.metainfo['num_keypoints']  # that of a wrapper, if any
     flags = [info['keypoints_visible'] for info in infos
              if info['keypoints_visible'].shape[1] == number]
     if source.converter or not flags:

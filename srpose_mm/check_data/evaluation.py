@@ -32,25 +32,22 @@ def check_evaluation(source: DataSource, report: DatasetReport) -> None:
 
     A data set with a fault that stops MMPose is not scored.
     """
-    metrics = [metric for metric in source.metrics
-               if type_name(metric) in PERFECT
-               and not metric.get('format_only')]
-    if not metrics or any(fault.effect == STOPS for fault in report.faults):
+    if any(fault.effect == STOPS for fault in report.faults):
         return
-    for metric in metrics:
+    for metric in source.metrics:
         name, file = type_name(metric), metric.get('ann_file')
+        if name not in PERFECT or metric.get('format_only'):
+            continue
         if file and file != source.dataset.ann_file:
             name += f' with ann_file {file}'
         try:
             with _quiet():
-                faults = list(_imperfect_scores(metric, source))
+                for message in _imperfect_scores(metric, source):
+                    report.add('evaluation', WRONG, f'{name}: {message}')
         # Metrics assert what they need, or fail in other ways.
         except Exception as err:
             report.add('evaluation', STOPS,
                        f'{name}: {type(err).__name__}: {err}')
-            continue
-        for message in faults:
-            report.add('evaluation', WRONG, f'{name}: {message}')
 
 
 def _imperfect_scores(metric: dict, source: DataSource) -> Iterator[str]:
@@ -58,10 +55,6 @@ def _imperfect_scores(metric: dict, source: DataSource) -> Iterator[str]:
     name = type_name(metric)
     dataset = DATASETS.build(dict(
         source.config, bbox_file=None, lazy_init=False, serialize_data=False))
-    heads = getattr(dataset, 'headbox_dict', None)
-    if heads and heads['headboxes_src'].shape[2] != len(dataset):
-        yield (f'{heads["headboxes_src"].shape[2]} head boxes for '
-               f'{len(dataset)} annotations')
     converter, metainfo = source.step('KeypointConverter'), source.metainfo
     if 'Coco' in name:
         # NMS may drop one of two close instances. Predictions have the

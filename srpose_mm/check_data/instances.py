@@ -43,8 +43,7 @@ def instance_faults(source: DataSource, info: dict,
         yield from _box_faults(source, info, points[labelled], size)
 
 
-def are_corners(source: DataSource, infos: List[dict],
-                images: Dict[int, ImageFile]) -> bool:
+def are_corners(infos: List[dict], images: Dict[int, ImageFile]) -> bool:
     """Return True if most boxes of a file seem to be x1, y1, x2, y2.
 
     Three of four then lie in their images as corners and hold their labelled
@@ -52,20 +51,17 @@ def are_corners(source: DataSource, infos: List[dict],
     data sets with correct boxes, at most 16 % of the boxes can be read as
     such corners.
     """
-    number = fitting = larger = 0
-    if source.own_parser:  # Other parsers read other values.
-        return False
+    fits, larger = [], 0
     for info in infos:
         labelled = info['keypoints'][0][info['keypoints_visible'][0] >= 0.5]
-        if not labelled.size or info['iscrowd']:
+        if info['iscrowd'] or not labelled.size:
             continue
-        number += 1
         box = np.array(info['raw_ann_info']['bbox'], np.float32)
-        start, end = box[:2], box[2:]
-        if _hold_keypoints(start, end, labelled, images[info['img_id']].size):
-            fitting += 1
-            larger += int(end.prod() > 1.2 * (end - start).prod())
-    return larger >= 3 and fitting >= 0.75 * number
+        fits.append(_fits_as_corners(box, labelled,
+                                     images[info['img_id']].size))
+        area = (box[2:] - box[:2]).prod()
+        larger += fits[-1] and box[2:].prod() > 1.2 * area
+    return larger >= 3 and np.mean(fits) >= 0.75
 
 
 def _expected_keypoints(source: DataSource,
@@ -124,25 +120,15 @@ def _box_faults(source: DataSource, info: dict, labelled: np.ndarray,
         else:
             effect = KEPT if bottom_up else WEIGHTLESS
         yield 'normalized', effect, f'{" and ".join(normalized)}; {message}'
-    elif _leaves_unless_corners(box[:2], box[2:], labelled, size):
+    elif ((box[:2] + box[2:] > 1.05 * np.array(size)).any()
+          and _fits_as_corners(box, labelled, size)):
         yield 'box_corners', KEPT if bottom_up else WRONG, message
 
 
-def _leaves_unless_corners(start: np.ndarray, end: np.ndarray,
-                           labelled: np.ndarray,
-                           size: Tuple[int, int]) -> bool:
-    """Return True if a box seems to be x1, y1, x2, y2.
-
-    As x, y, width, height it leaves the image; as corners it lies in the image
-    and holds the labelled keypoints.
-    """
-    return (bool((start + end > 1.05 * np.array(size)).any())
-            and _hold_keypoints(start, end, labelled, size))
-
-
-def _hold_keypoints(start: np.ndarray, end: np.ndarray, labelled: np.ndarray,
-                    size: Tuple[int, int]) -> bool:
-    """Return True if corners lie in the image around labelled keypoints."""
+def _fits_as_corners(box: np.ndarray, labelled: np.ndarray,
+                     size: Tuple[int, int]) -> bool:
+    """Return True if x1, y1, x2, y2 lie in the image around keypoints."""
+    start, end = box[:2], box[2:]
     margin = 0.2 * (end - start) + MARGIN
     return bool((end - start > MARGIN).all()
                 and (end <= np.add(size, MARGIN)).all()

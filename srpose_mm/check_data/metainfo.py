@@ -20,8 +20,6 @@ def check_metainfo(source: DataSource, labelled: np.ndarray,
     """
     meta, faults = source.metainfo, []
     names, swaps = keypoint_names(meta), meta['flip_indices']
-    if len(labelled) != len(names):  # those of a data set in a wrapper
-        labelled = [True] * len(names)
     words = [_words(name) for name in names]
     for index, (name, other) in enumerate(zip(names, swaps)):
         mirrored = [MIRROR.get(word, word) for word in words[index]]
