@@ -46,7 +46,6 @@ def check_coco_file(source: DataSource, report: DatasetReport) -> Content:
         check_keypoint_names(source, categories, report)
     infos = [info for key, group in groups.items()
              for info in _check_group(source, group, images[key], report)]
-    # Other parsers read other values.
     if not source.own_parser and are_corners(infos, images):
         report.add('box_corners', KEPT if source.bottom_up else WRONG,
                    f'most of the {len(infos)} boxes of the file; the first '
@@ -65,8 +64,7 @@ def check_mpii_file(source: DataSource, report: DatasetReport) -> Content:
     """Check that MMPose can parse an annotation file in MPII's format.
 
     Returns:
-        The images that the data set loads, by id, and which keypoints have
-        labels.
+        The images that the data set loads, and which keypoints have labels.
 
     Raises:
         UnreadableFileError: If MMPose cannot parse the file.

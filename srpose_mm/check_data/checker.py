@@ -66,7 +66,8 @@ def _check_source(source: DataSource, cfg: Config,
         reason, path = err.args
         report.add('file', STOPS, reason, file=path)
         return report
-    check_evaluation(source, report)
+    if labelled.any():  # otherwise no score is defined
+        check_evaluation(source, report)
     check_images(source, list(image_files.values()), images, report)
     return report
 

@@ -17,12 +17,10 @@ from .sources import DataSource
 
 # Scores of perfect predictions.
 PERFECT = dict(
-    CocoMetric=dict(AP=1),
-    CocoWholeBodyMetric=dict(AP=1),
+    CocoMetric=dict(AP=1), CocoWholeBodyMetric=dict(AP=1),
     PCKAccuracy=dict(PCK=1, PCKh=1, tPCK=1),
     MpiiPCKAccuracy=dict(PCK=100),
-    EPE=dict(EPE=0),
-    NME=dict(NME=0))
+    EPE=dict(EPE=0), NME=dict(NME=0))
 # COCO scores at most 20 predictions in an image.
 MAX_PREDICTIONS = 20
 

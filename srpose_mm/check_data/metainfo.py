@@ -58,8 +58,7 @@ def check_keypoint_names(source: DataSource, categories: Sequence[dict],
     expected = keypoint_names(source.dataset.metainfo)
     for category in categories:
         names = category.get('keypoints')
-        if not isinstance(names, list) or not re.search('[A-Za-z]',
-                                                        str(names)):
+        if not (isinstance(names, list) and re.search('[A-Za-z]', str(names))):
             continue
         faults = [
             f'keypoint {index} is {name}, in the metainfo {wanted}'

@@ -206,6 +206,14 @@ def test_evaluation_of_a_part_of_the_data_set(tmp_path):
     assert fault[2] == f'CocoMetric: AP is {34 / 101:.3f} instead of 1'
 
 
+def test_no_label_no_score(tmp_path):
+    content = valid_content(tmp_path)
+    for entry in content['annotations']:
+        entry['keypoints'][2::3] = [0] * 17
+    write(tmp_path, content)
+    assert {kind for kind, *_ in evaluate(tmp_path)} == {'num_keypoints'}
+
+
 def test_metric_options_that_no_annotation_satisfies(tmp_path):
     """PCKh needs head sizes, which COCO does not have."""
     write_changed(tmp_path, lambda content: None)
