@@ -138,9 +138,13 @@ def _fit(grid: Size, input_size: Size,
             or the largest smaller size that an integer factor reaches.
 
     Raises:
-        ValueError: If no integer factor reaches ``heatmap_size``; names a
-            size that can be reached.
+        ValueError: If ``heatmap_size`` is not a pair, or no integer factor
+            reaches it; names a size that can be reached.
     """
+    pair = isinstance(heatmap_size, (list, tuple)) and len(heatmap_size) == 2
+    if heatmap_size is not None and not pair:
+        raise ValueError('expected heatmap_size to be (width, height), got '
+                         f'{heatmap_size!r}')
     width, height = heatmap_size or input_size
     factor = max(1, min(width // grid[0], height // grid[1]))
     reached = factor * grid[0], factor * grid[1]

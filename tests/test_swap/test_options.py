@@ -99,6 +99,8 @@ def test_options():
      r'multiple of 48x64 .*got \(100, 128\); choose for ex'
      r'ample \(96, 128\)'),
     (dict(heatmap_size=(96, 128.5)), 'heatmap_size to be .*128.5'),
+    (dict(heatmap_size=96), r'heatmap_size to be \(width, height\), got 96'),
+    (dict(unbiased='yes'), r'unbiased to be one of .*, got \'yes\''),
     (dict(heatmap_size=(0, 128)), r'heatmap_size to be .*\(0, 128\)'),
     (dict(sigma=0), 'a positive sigma, got 0'),
     (dict(sigma=-1), 'a positive sigma, got -1'),
