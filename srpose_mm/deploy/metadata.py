@@ -9,6 +9,12 @@ from torch import nn
 from ..configs import iter_typed, type_name
 from ..datasets.utils import keypoint_names
 
+AXES = dict(
+    inputs=('batch', 'channel', 'row', 'column'),
+    keypoints=('batch', 'keypoint', 'xy'),
+    scores=('batch', 'keypoint'),
+    heatmaps=('batch', 'keypoint', 'row', 'column'),
+    tags=('batch', 'tag', 'row', 'column'))
 HOW_TO_USE = """\
 The metadata's values are JSON. Sizes and points are in the order x, y.
 Box: c is the centre of the instance's box, or of the image if box is "image".
@@ -46,6 +52,7 @@ def describe(cfg: Config, model: nn.Module, shapes: Dict[str, Sequence[int]],
         box='instance' if top_down else 'image',
         box_padding=padding if top_down else 1.,
         udp=crop.get('use_udp', False),
+        axes={name: AXES[name] for name in shapes},
         **_describe_channels(model.data_preprocessor, channels, normalized))
     if 'heatmaps' in shapes:
         codec = model.head.decoder

@@ -146,6 +146,10 @@ def test_metadata(tmp_path):
         channel_order='RGB',
         mean=MEAN,
         std=STD,
+        axes=dict(
+            inputs=['batch', 'channel', 'row', 'column'],
+            keypoints=['batch', 'keypoint', 'xy'],
+            scores=['batch', 'keypoint']),
         keypoint_names=['tail', 'beak'])
     assert model.producer_name == 'srpose_mm'
     assert 'image px = input px * s / input_size + c - s / 2' in (
@@ -191,6 +195,7 @@ def test_bottom_up_metadata(tmp_path):
     export_model(small_config('bottom_up'), out)
     facts = facts_of(out)
     assert facts['box'] == 'image' and facts['box_padding'] == 1
+    assert facts['axes']['tags'] == ['batch', 'tag', 'row', 'column']
     assert facts['cell_size'] == [1, 1]
     assert len(facts['keypoint_names']) == 17
 
