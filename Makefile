@@ -31,6 +31,8 @@ $(READY): $(if $(strip $(CHANGES))$(filter wheel,$(INSTALL)),FORCE) \
 FORCE:
 
 demo: $(READY)
+	$(RUN) mim run srpose_mm predict docs/images/skater.jpg \
+		--out-dir $(OUT)/photograph
 	$(RUN) mim run srpose_mm make_toy_dataset data/toy_coco
 	$(RUN) mim train srpose_mm $(CONFIG) --work-dir $(OUT) --no-validate
 	$(RUN) mim test srpose_mm $(CONFIG) --checkpoint $(CHECKPOINT) \

@@ -5,8 +5,8 @@ flip test.
 
 Example:
     python -m lab.agreement \\
-        td-srpose_efficientnet-lite0_1xb32-16e_lspet-128x128 \\
-        work_dirs/lspet/epoch_16.pth
+        td-srpose_efficientnet-lite0_1xb32-10e_lspet-160x160 \\
+        work_dirs/lspet/epoch_10.pth
 """
 import argparse
 from typing import Dict, Tuple

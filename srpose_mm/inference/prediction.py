@@ -20,7 +20,7 @@ from ..datasets.utils import keypoint_names
 from . import files
 from .inferencer import PoseInferencer, output_metainfo
 
-SHIPPED_MODEL = 'td-srpose_efficientnet-lite0_1xb32-16e_lspet-128x128'
+SHIPPED_MODEL = 'td-srpose_efficientnet-lite0_1xb32-10e_lspet-160x160'
 
 
 @dataclass

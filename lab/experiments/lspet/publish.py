@@ -1,8 +1,8 @@
 """Write the weights of a checkpoint in half precision, as safetensors.
 
 Example:
-    python lab/experiments/lspet/publish.py work_dirs/lspet/epoch_16.pth \\
-        td-srpose_efficientnet-lite0_1xb32-16e_lspet-128x128.safetensors
+    python lab/experiments/lspet/publish.py work_dirs/lspet/epoch_10.pth \\
+        td-srpose_efficientnet-lite0_1xb32-10e_lspet-160x160.safetensors
 """
 import argparse
 
