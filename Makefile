@@ -63,7 +63,8 @@ bench: $(READY)
 # The published figures: about ten minutes on two cores that do nothing else.
 bench-docs: $(READY)
 	$(RUN) python -m lab.benchmark --measures aims prediction \
-		--batch-sizes 1 8 --rounds 3 --seconds 0.3 --out-dir docs/benchmark
+		--batch-sizes 1 8 --rounds 3 --seconds 0.3 --out-dir lab/benchmark/results
+	mv lab/benchmark/results/benchmark.png docs/images
 
 # The manual as a site, build/docs/index.html; a warning is an error.
 docs: $(READY)

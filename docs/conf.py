@@ -19,9 +19,6 @@ extensions = [
     'sphinx_copybutton',
 ]
 templates_path = []
-# Tables of `make bench-docs`, which pages can include.
-exclude_patterns = ['benchmark']
-
 # Headings down to the third level are targets of links, as on GitHub.
 myst_heading_anchors = 3
 # A test executes the notebook; the site shows the outputs that it has.

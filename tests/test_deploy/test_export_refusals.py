@@ -35,7 +35,7 @@ LIFTER = dict(
     (dict(), dict(input_size=(0, 96)),
      r'positive \(width, height\), got \(0, 96'),
     (dict(), dict(format='tflite'), "one of .*'onnx'.* got 'tflite'"),
-    (dict(), dict(opset=12), 'cannot export with opset 12: .*another opset'),
+    (dict(), dict(opset=9), 'cannot export with opset 9: .*another opset'),
     (dict(), dict(opset=99), 'cannot export with opset 99: .*another opset'),
     (REGRESSION, dict(), 'that predicts heatmaps .*got RegressionHead'),
     (LIFTER, dict(input_size=(64, 96)),
