@@ -185,6 +185,10 @@ def test_weights_are_no_training(lacking):
 def test_a_store_elsewhere_is_left_to_mmengine(tmp_path):
     name, _ = before_run(tmp_path, out_dir='s3://bucket/folder')
     assert name is None
+    (tmp_path / 'last_checkpoint').write_text(
+        's3://bucket/folder/work/epoch_3.pth')
+    name, _ = before_run(tmp_path, out_dir='s3://bucket/folder')
+    assert name is None
 
 
 @pytest.mark.parametrize('keep', [1, 2])

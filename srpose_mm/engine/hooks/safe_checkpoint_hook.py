@@ -38,7 +38,8 @@ class SafeCheckpointHook(CheckpointHook):
 
     def before_run(self, runner: Runner) -> None:
         """Choose the checkpoint to resume from, unless one is given."""
-        if runner._resume and runner._load_from is None:
+        if (runner._resume and runner._load_from is None
+                and self._writes_files()):
             # MMEngine would resume from the one that last_checkpoint names.
             runner._load_from = self._newest_intact(runner)
 
@@ -58,8 +59,7 @@ class SafeCheckpointHook(CheckpointHook):
 
     def before_train(self, runner: Runner) -> None:
         """Prepare to write; remove what a killed training left."""
-        # Other stores are left to MMEngine.
-        if self.backend_args is None and '://' not in str(self.out_dir):
+        if self._writes_files():
             self.backend_args = dict(backend='AtomicFileBackend')
         super().before_train(runner)
         if is_main_process():
@@ -88,6 +88,11 @@ class SafeCheckpointHook(CheckpointHook):
             # The best checkpoint of a resumed training's origin stays.
             if Path(path).parent == Path(self.out_dir):
                 remove(path)
+
+    def _writes_files(self) -> bool:
+        """Return False for other stores, which are left to MMEngine."""
+        return (self.backend_args is None and self.file_client_args is None
+                and '://' not in str(self.out_dir))
 
     def _newest_intact(self, runner: Runner) -> Optional[str]:
         """Return the checkpoint to resume from, if one was written."""
