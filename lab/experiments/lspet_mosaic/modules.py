@@ -1,4 +1,4 @@
-"""What MMPose's associative embedding head needs to be trained."""
+"""Codec and loss to train MMPose's associative embedding head."""
 from typing import Optional
 
 from mmpose.codecs import AssociativeEmbedding

@@ -23,13 +23,8 @@ param_scheduler = [
 ]
 
 # codec settings
-codec = dict(
-    type='SRHeatmap',
-    input_size=(160, 160),
-    heatmap_size=(160, 160),
-    sigma=6,
-    target='keypoints',
-    refine='parabola')
+codec = _base_.codec
+codec.update(input_size=(160, 160), heatmap_size=(160, 160), sigma=6)
 
 # model settings
 model = dict(head=dict(loss_weights=None, decoder=codec))
