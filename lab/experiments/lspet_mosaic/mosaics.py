@@ -1,5 +1,7 @@
 """Write a data set of 2x2 mosaics of photographs, four instances each.
 
+Each photograph is cropped around its instance as by a top-down pipeline.
+
 Example:
     python -m lab.experiments.lspet_mosaic.mosaics data/lspet \\
         data/lspet_mosaic
@@ -14,6 +16,7 @@ from mmengine.utils import track_iter_progress
 
 CELL = 160  # px
 GRAY = 127
+PADDING = 1.25  # size of a crop in sizes of the bounding box
 # Orders of the training images. The validation images have one.
 ROUNDS = dict(train=2, val=1)
 
@@ -65,7 +68,7 @@ def write_split(source: Path, out: Path, split: str, rounds: int,
 
 def paste(canvas: np.ndarray, image: np.ndarray, annotation: dict,
           corner: tuple) -> dict:
-    """Draw an image into a cell and return its annotation there.
+    """Draw the crop of an instance into a cell and move its annotation.
 
     Args:
         canvas: The mosaic, changed in place.
@@ -73,21 +76,27 @@ def paste(canvas: np.ndarray, image: np.ndarray, annotation: dict,
         annotation: The annotation of the instance.
         corner: The (x, y) of the cell's upper left corner, in px.
     """
+    x, y, w, h = np.array(annotation['bbox'])
+    pad_x, pad_y = w * (PADDING - 1) / 2, h * (PADDING - 1) / 2
+    left, top = (max(0, int(v)) for v in (x - pad_x, y - pad_y))
+    image = image[top:int(np.ceil(y + h + pad_y)),
+                  left:int(np.ceil(x + w + pad_x))]
     height, width = image.shape[:2]
     scale = CELL / max(height, width)
     width, height = round(width * scale), round(height * scale)
-    left = corner[0] + (CELL - width) // 2
-    top = corner[1] + (CELL - height) // 2
-    canvas[top:top + height, left:left + width] = cv2.resize(
-        image, (width, height), interpolation=cv2.INTER_AREA)
+    start_x = corner[0] + (CELL - width) // 2
+    start_y = corner[1] + (CELL - height) // 2
+    canvas[start_y:start_y + height, start_x:start_x + width] = cv2.resize(
+        image, (width, height), interpolation=cv2.INTER_LINEAR)
+    shift = np.array([start_x - left * scale, start_y - top * scale])
     keypoints = np.array(annotation['keypoints'], float).reshape(-1, 3)
     labelled = keypoints[:, 2] > 0
-    keypoints[labelled, :2] = keypoints[labelled, :2] * scale + (left, top)
-    x, y, w, h = np.array(annotation['bbox']) * scale
+    keypoints[labelled, :2] = keypoints[labelled, :2] * scale + shift
+    box = np.array([x, y, w, h]) * scale + [*shift, 0, 0]
     return dict(
         annotation,
         keypoints=keypoints.round(2).ravel().tolist(),
-        bbox=[round(float(v), 2) for v in (x + left, y + top, w, h)],
+        bbox=box.round(2).tolist(),
         area=annotation['area'] * scale**2)
 
 

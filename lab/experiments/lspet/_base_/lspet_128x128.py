@@ -11,7 +11,7 @@ custom_imports = dict(
     allow_failed_imports=False)
 
 # runtime
-train_cfg = dict(max_epochs=6, val_interval=6)
+train_cfg = dict(max_epochs=4, val_interval=4)
 
 # learning policy
 param_scheduler = [
@@ -20,7 +20,7 @@ param_scheduler = [
     dict(
         type='CosineAnnealingLR',
         begin=0,
-        end=6,
+        end=4,
         eta_min=0.,
         by_epoch=True,
         convert_to_iter_based=True)

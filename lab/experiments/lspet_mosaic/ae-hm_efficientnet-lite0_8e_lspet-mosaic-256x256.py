@@ -1,5 +1,5 @@
 # MMPose's own head, codec and heatmaps of a quarter of the input.
-_base_ = ['ae-sr_efficientnet-lite0_10e_lspet-mosaic-256x256.py']
+_base_ = ['ae-sr_efficientnet-lite0_8e_lspet-mosaic-256x256.py']
 custom_imports = dict(
     imports=[
         'srpose_mm', 'srpose_mm.engine.cpu_distributed',
@@ -21,10 +21,11 @@ model = dict(
     head=dict(
         _delete_=True,
         type='AssociativeEmbeddingHead',
-        in_channels=320,
+        in_channels=496,
         num_keypoints=14,
-        deconv_out_channels=(128, 128, 64),
-        deconv_kernel_sizes=(4, 4, 4),
+        deconv_out_channels=None,
+        conv_out_channels=(128, 64),
+        conv_kernel_sizes=(1, 3),
         keypoint_loss=dict(type='MaskedMSELoss'),
         tag_loss=dict(type='AssociativeEmbeddingLoss', loss_weight=0.001),
         decoder=codec))

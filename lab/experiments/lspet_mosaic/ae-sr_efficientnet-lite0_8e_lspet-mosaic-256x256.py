@@ -1,15 +1,15 @@
-# Bottom-up on mosaics of four photographs: an SR head behind three
-# deconvolutions, maps as large as the input.
+# Bottom-up on mosaics of four photographs: an SR head on the features of all
+# strides, maps as large as the input.
 _base_ = [
     '../../../configs/body_2d_keypoint/sr_head/crowdpose/'
-    'ae-sr_res50_8xb24-300e_crowdpose-512x512.py'
+    'ae-sr_hrnet-w32_8xb24-300e_crowdpose-512x512.py'
 ]
 custom_imports = dict(
     imports=['srpose_mm', 'srpose_mm.engine.cpu_distributed'],
     allow_failed_imports=False)
 
 # runtime
-train_cfg = dict(max_epochs=10, val_interval=2)
+train_cfg = dict(max_epochs=8, val_interval=1)
 randomness = dict(seed=0)
 default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=1))
 custom_hooks = [dict(type='SyncBuffersHook'), dict(type='ChannelsLastHook')]
@@ -27,7 +27,7 @@ param_scheduler = [
     dict(
         type='CosineAnnealingLR',
         begin=0,
-        end=10,
+        end=8,
         eta_min=0.,
         by_epoch=True,
         convert_to_iter_based=True)
@@ -46,13 +46,16 @@ model = dict(
         _delete_=True,
         type='TimmBackbone',
         model_name='tf_efficientnet_lite0',
-        out_indices=(4, ),
+        frozen_stages=1,
         norm_eval=True,
         init_cfg=dict(
             type='Pretrained', checkpoint='data/efficientnet-lite0.pth')),
+    # 24, 40, 112 and 320 channels at a quarter of the input
+    neck=dict(type='FeatureMapProcessor', concat=True),
     head=dict(
-        in_channels=320,
-        deconv_out_channels=(128, 128, 64),
+        in_channels=496,
+        conv_out_channels=(128, 64),
+        conv_kernel_sizes=(1, 3),
         decoder=codec))
 
 # pipelines

@@ -1,5 +1,5 @@
 # UDP, whose peaks are refined as DARK does: pixels map by w - 1.
-_base_ = ['td-hm_efficientnet-lite0_6e_lspet-128x128.py']
+_base_ = ['td-hm_efficientnet-lite0_4e_lspet-128x128.py']
 
 # codec settings
 codec = dict(
