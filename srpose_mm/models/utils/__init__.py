@@ -1,4 +1,3 @@
-from .accuracy import pose_pck_accuracy
 from .checks import (
     check_cell_size,
     check_channels,
@@ -8,7 +7,7 @@ from .checks import (
     check_level_channels,
 )
 from .heatmap_sampler import HeatmapSampler, find_peaks, mean
-from .targets import gather_instances, gather_targets
+from .targets import gather_instances, gather_targets, pose_pck_accuracy
 
 __all__ = [
     'HeatmapSampler', 'check_cell_size', 'check_channels', 'check_crop',

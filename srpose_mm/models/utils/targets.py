@@ -1,4 +1,4 @@
-"""Targets of a batch, from what the codec encoded into its samples."""
+"""Targets of a batch, and the accuracy of heatmaps that predict them."""
 from typing import List, Sequence, Tuple, Union
 
 import torch
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from srpose_mm.codecs.utils.arguments import require
 from srpose_mm.codecs.utils.gaussians import DenseHeatmaps, SeparableHeatmaps
+from srpose_mm.codecs.utils.peaks import heatmap_argmax
 
 from .checks import check_codecs, check_keypoints
 
@@ -61,6 +62,33 @@ def gather_instances(head: nn.Module, batch_data_samples: SampleList,
         masks = F.interpolate(
             masks.float(), heatmaps.shape[-2:], mode='bilinear') > 0.5
     return heatmaps, masks
+
+
+@torch.no_grad()
+def pose_pck_accuracy(output: Tensor,
+                      target: Targets,
+                      mask: Tensor,
+                      thr: float = 0.05) -> Tensor:
+    """Return the share of keypoints whose peak lies near the target's peak.
+
+    The average accuracy of ``mmpose.evaluation.functional.pose_pck_accuracy``,
+    computed on the device of the heatmaps: the mean over the keypoints that
+    count anywhere in the batch, a float32 scalar; 0 if none counts.
+
+    Args:
+        output: Predicted heatmaps in shape (B, K, H, W).
+        target: Target heatmaps in shape (B, K, H, W).
+        mask: Which keypoints count, bool in shape (B, K).
+        thr: Largest correct distance, in heatmap sizes.
+    """
+    predicted, _ = heatmap_argmax(output)
+    # MMPose divides x by H and y by W; kept so that the numbers compare.
+    size = predicted.new_tensor(output.shape[-2:])
+    distance = ((predicted - target.peaks()) / size).norm(dim=-1)
+    hits = ((distance < thr) & mask).sum(dim=0).float()
+    counts = mask.sum(dim=0)
+    accuracy = hits / counts.clamp_min(1)
+    return accuracy.sum() / (counts > 0).sum().clamp_min(1)
 
 
 def _labels(batch_data_samples: SampleList, name: str) -> List[Tensor]:
