@@ -1,5 +1,5 @@
 # MMPose's own head, codec and heatmaps of a quarter of the input.
-_base_ = ['ae-sr_efficientnet-lite0_7e_lspet-mosaic-256x256.py']
+_base_ = ['ae-sr_efficientnet-lite0_6e_lspet-mosaic-256x256.py']
 custom_imports = dict(
     imports=[
         'srpose_mm', 'srpose_mm.engine.cpu_distributed',
@@ -24,10 +24,8 @@ model = dict(
         in_channels=496,
         num_keypoints=14,
         deconv_out_channels=None,
-        conv_out_channels=(128, 64),
-        conv_kernel_sizes=(1, 3),
         keypoint_loss=dict(type='MaskedMSELoss'),
-        tag_loss=_base_.model.head.tag_loss,
+        tag_loss=dict(type='AssociativeEmbeddingLoss', loss_weight=0.001),
         decoder=codec))
 
 # pipelines

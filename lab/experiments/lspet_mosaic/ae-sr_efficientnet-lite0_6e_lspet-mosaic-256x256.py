@@ -9,32 +9,15 @@ custom_imports = dict(
     allow_failed_imports=False)
 
 # runtime
-train_cfg = dict(max_epochs=7, val_interval=1)
+train_cfg = dict(max_epochs=6, val_interval=1)
 randomness = dict(seed=0)
 default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=1))
-# If the weight of the tags is the usual 0.001 from the start, the tags of all
-# instances stay equal: equal tags have no gradient, and the heatmaps' loss
-# alone trains the shared features. With 0.1 the tags separate in 200 steps.
-custom_hooks = [
-    dict(type='SyncBuffersHook'),
-    dict(type='ChannelsLastHook'),
-    dict(
-        type='RTMOModeSwitchHook',
-        # Each epoch is named, so that a resumed training has the weight too.
-        epoch_attributes={
-            epoch: {'loss_module.tag_loss.loss_weight': 0.001}
-            for epoch in range(1, 7)
-        })
-]
+custom_hooks = [dict(type='SyncBuffersHook'), dict(type='ChannelsLastHook')]
 
-# optimizer, which forgets the large gradients of the tags in 100 steps
+# optimizer
 optim_wrapper = dict(
     optimizer=dict(
-        _delete_=True,
-        type='AdamW',
-        lr=2e-3,
-        betas=(0.9, 0.99),
-        weight_decay=0.01),
+        _delete_=True, type='AdamW', lr=2e-3, weight_decay=0.01),
     paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.3))))
 
 # learning policy
@@ -44,7 +27,7 @@ param_scheduler = [
     dict(
         type='CosineAnnealingLR',
         begin=0,
-        end=7,
+        end=6,
         eta_min=0.,
         by_epoch=True,
         convert_to_iter_based=True)
@@ -67,14 +50,11 @@ model = dict(
         norm_eval=True,
         init_cfg=dict(
             type='Pretrained', checkpoint='data/efficientnet-lite0.pth')),
-    # 24, 40, 112 and 320 channels at a quarter of the input
+    # 24, 40, 112 and 320 channels at a quarter of the input. If convolutions
+    # follow that heatmaps and tags share, the heatmaps' loss decides what
+    # they learn, and the tags of all instances stay equal.
     neck=dict(type='FeatureMapProcessor', concat=True),
-    head=dict(
-        in_channels=496,
-        conv_out_channels=(128, 64),
-        conv_kernel_sizes=(1, 3),
-        decoder=codec,
-        tag_loss=dict(type='AssociativeEmbeddingLoss', loss_weight=0.1)))
+    head=dict(in_channels=496, decoder=codec))
 
 # pipelines
 train_pipeline = _base_.train_pipeline
