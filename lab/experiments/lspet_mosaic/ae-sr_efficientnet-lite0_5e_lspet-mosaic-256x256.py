@@ -1,5 +1,5 @@
-# Bottom-up on mosaics of four photographs: an SR head on the features of all
-# strides, maps as large as the input.
+# Bottom-up on mosaics of four photographs: an SR head behind SRPose's neck,
+# maps as large as the input.
 _base_ = [
     '../../../configs/body_2d_keypoint/sr_head/crowdpose/'
     'ae-sr_hrnet-w32_8xb24-300e_crowdpose-512x512.py'
@@ -9,7 +9,7 @@ custom_imports = dict(
     allow_failed_imports=False)
 
 # runtime
-train_cfg = dict(max_epochs=6, val_interval=1)
+train_cfg = dict(max_epochs=5, val_interval=1)
 randomness = dict(seed=0)
 default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=1))
 custom_hooks = [dict(type='SyncBuffersHook'), dict(type='ChannelsLastHook')]
@@ -27,7 +27,7 @@ param_scheduler = [
     dict(
         type='CosineAnnealingLR',
         begin=0,
-        end=6,
+        end=5,
         eta_min=0.,
         by_epoch=True,
         convert_to_iter_based=True)
@@ -50,11 +50,12 @@ model = dict(
         norm_eval=True,
         init_cfg=dict(
             type='Pretrained', checkpoint='data/efficientnet-lite0.pth')),
-    # 24, 40, 112 and 320 channels at a quarter of the input. If convolutions
-    # follow that heatmaps and tags share, the heatmaps' loss decides what
-    # they learn, and the tags of all instances stay equal.
-    neck=dict(type='FeatureMapProcessor', concat=True),
-    head=dict(in_channels=496, decoder=codec))
+    neck=dict(
+        type='SRPoseNeck',
+        in_channels=(320, 112, 40, 24),
+        out_channels=(256, 128, 64, 32),
+        num_keypoints=14),
+    head=dict(in_channels=32, decoder=codec))
 
 # pipelines
 train_pipeline = _base_.train_pipeline

@@ -1,5 +1,6 @@
-# MMPose's own head, codec and heatmaps of a quarter of the input.
-_base_ = ['ae-sr_efficientnet-lite0_6e_lspet-mosaic-256x256.py']
+# MMPose's own head and codec behind the same neck, maps at a quarter of the
+# input.
+_base_ = ['ae-sr_efficientnet-lite0_5e_lspet-mosaic-256x256.py']
 custom_imports = dict(
     imports=[
         'srpose_mm', 'srpose_mm.engine.cpu_distributed',
@@ -21,7 +22,7 @@ model = dict(
     head=dict(
         _delete_=True,
         type='AssociativeEmbeddingHead',
-        in_channels=496,
+        in_channels=32,
         num_keypoints=14,
         deconv_out_channels=None,
         keypoint_loss=dict(type='MaskedMSELoss'),
