@@ -1,10 +1,10 @@
 """Bottom-up heads compared on mosaics of four photographs."""
-title = 'Mosaics of four athletes at 256x256, EfficientNet-Lite0, 5 epochs'
+title = 'Mosaics of four athletes at 256x256, EfficientNet-Lite0, 3 epochs'
 
 rows = [
     dict(
-        name='associative embedding',
-        config='ae-hm_efficientnet-lite0_5e_lspet-mosaic-256x256.py',
+        name='SRPose neck, stock head',
+        config='ae-hm_efficientnet-lite0_3e_lspet-mosaic-256x256.py',
         seeds=(0, ),
         tests={
             'maps as they are': {},
@@ -16,8 +16,8 @@ rows = [
             }
         }),
     dict(
-        name='SR head with associative embedding',
-        config='ae-sr_efficientnet-lite0_5e_lspet-mosaic-256x256.py',
+        name='SRPose neck, SR head',
+        config='ae-sr_efficientnet-lite0_3e_lspet-mosaic-256x256.py',
         seeds=(0, ),
         tests={'maps as they are': {}}),
 ]

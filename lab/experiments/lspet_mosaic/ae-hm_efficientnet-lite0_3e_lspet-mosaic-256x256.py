@@ -1,6 +1,6 @@
 # MMPose's own head and codec behind the same neck, maps at a quarter of the
 # input.
-_base_ = ['ae-sr_efficientnet-lite0_5e_lspet-mosaic-256x256.py']
+_base_ = ['ae-sr_efficientnet-lite0_3e_lspet-mosaic-256x256.py']
 custom_imports = dict(
     imports=[
         'srpose_mm', 'srpose_mm.engine.cpu_distributed',

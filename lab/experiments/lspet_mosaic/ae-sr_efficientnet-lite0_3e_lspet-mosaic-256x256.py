@@ -1,5 +1,6 @@
 # Bottom-up on mosaics of four photographs: an SR head behind SRPose's neck,
-# maps as large as the input.
+# maps as large as the input. Backbone and neck start from the top-down
+# weights of this package, which were trained on the photographs of train.
 _base_ = [
     '../../../configs/body_2d_keypoint/sr_head/crowdpose/'
     'ae-sr_hrnet-w32_8xb24-300e_crowdpose-512x512.py'
@@ -9,25 +10,27 @@ custom_imports = dict(
     allow_failed_imports=False)
 
 # runtime
-train_cfg = dict(max_epochs=5, val_interval=1)
+train_cfg = dict(max_epochs=3, val_interval=1)
 randomness = dict(seed=0)
+load_from = ('configs/body_2d_keypoint/srpose/lspet/'
+             'td-srpose_efficientnet-lite0_1xb32-10e_lspet-160x160.safetensors')
 default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=1))
 custom_hooks = [dict(type='SyncBuffersHook'), dict(type='ChannelsLastHook')]
 
 # optimizer
 optim_wrapper = dict(
     optimizer=dict(
-        _delete_=True, type='AdamW', lr=2e-3, weight_decay=0.01),
+        _delete_=True, type='AdamW', lr=1e-3, weight_decay=0.01),
     paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.3))))
 
 # learning policy
 param_scheduler = [
     dict(
-        type='LinearLR', begin=0, end=250, start_factor=0.01, by_epoch=False),
+        type='LinearLR', begin=0, end=100, start_factor=0.01, by_epoch=False),
     dict(
         type='CosineAnnealingLR',
         begin=0,
-        end=5,
+        end=3,
         eta_min=0.,
         by_epoch=True,
         convert_to_iter_based=True)
@@ -47,9 +50,7 @@ model = dict(
         type='TimmBackbone',
         model_name='tf_efficientnet_lite0',
         frozen_stages=1,
-        norm_eval=True,
-        init_cfg=dict(
-            type='Pretrained', checkpoint='data/efficientnet-lite0.pth')),
+        norm_eval=True),
     neck=dict(
         type='SRPoseNeck',
         in_channels=(320, 112, 40, 24),
