@@ -14,17 +14,24 @@ class CheckDatasetHook(Hook):
     for the timeout of their backend; opening all images can take longer.
 
     Args:
+        enable: Check the data.
         images: Open each image instead of only checking that it exists.
         limit: Number of faults of a kind that are listed.
     """
 
-    def __init__(self, images: bool = False, limit: int = 10):
+    def __init__(self,
+                 enable: bool = True,
+                 images: bool = False,
+                 limit: int = 10):
+        self.enable = enable
         self.images = images
         self.limit = limit
 
     @master_only
     def before_train(self, runner: Runner) -> None:
         """Check the data set of the training data loader."""
+        if not self.enable:
+            return
         # Trainings without the check do not import the package.
         from srpose_mm.check_data import check_dataset, format_reports
         try:
