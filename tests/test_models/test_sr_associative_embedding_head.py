@@ -102,6 +102,50 @@ def test_one_tag_for_all_keypoints():
     assert torch.isfinite(head.loss(feats, samples())['loss_pull'])
 
 
+@pytest.mark.parametrize('peaks_only', [False, True])
+@pytest.mark.parametrize('flip_test', [False, True])
+def test_shared_tags_predict_as_repeated_ones(flip_test, peaks_only):
+    shared = build(tag_per_keypoint=False, tag_dim=2).eval()
+    torch.nn.init.normal_(shared.sr_block.predictor.weight)
+    repeated = build(tag_dim=2).eval()
+    state = shared.state_dict()
+    for key in ('tag_layer.weight', 'tag_layer.bias'):
+        state[key] = state[key].repeat_interleave(17, dim=0)
+    repeated.load_state_dict(state)
+    feats = [(torch.randn(2, 32, 24, 16), ) for _ in range(1 + flip_test)]
+    test_cfg = dict(flip_test=flip_test, peaks_only=peaks_only)
+    found, expected = (
+        head.predict(feats if flip_test else feats[0], samples(), test_cfg)
+        for head in (shared, repeated))
+    assert len(found[0].keypoints)
+    for one, other in zip(found, expected):
+        np.testing.assert_array_equal(one.keypoints, other.keypoints)
+
+
+def test_tags_of_two_numbers_are_flipped_in_channels_last_format():
+    head = build(tag_dim=2)
+    tags = torch.randn(2, 34, 12, 8)
+    found, expected = (
+        head._flip_tags(maps, FLIP, shift_heatmap=True)
+        for maps in (tags.to(memory_format=torch.channels_last), tags))
+    torch.testing.assert_close(found, expected)
+
+
+def test_images_of_several_sizes_are_padded_to_one():
+    """The features cover the padded batch, 96x96, not the image of 64x96."""
+    head = build().eval()
+    torch.nn.init.normal_(head.sr_block.predictor.weight)
+    feats = (torch.randn(1, 32, 24, 24), )
+    batch = samples(people=(1, ))
+    batch[0].set_metainfo(dict(
+        input_size=(64, 96), batch_input_shape=(96, 96)))
+    found, expected = (
+        head.predict(feats, batch, dict(restore_heatmap_size=restore))[0]
+        for restore in (True, False))
+    assert expected.keypoints[..., 0].max() > 64
+    np.testing.assert_array_equal(found.keypoints, expected.keypoints)
+
+
 def test_predict_with_flip_and_scales():
     head = build().eval()
     torch.nn.init.normal_(head.sr_block.predictor.weight)

@@ -1,4 +1,4 @@
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, Optional, Sequence, Tuple, Union
 
 import torch
 import torch.nn.functional as F
@@ -8,6 +8,7 @@ from mmpose.models.utils.tta import aggregate_heatmaps, flip_heatmaps
 from mmpose.registry import MODELS
 from mmpose.utils.typing import (
     Features,
+    InstanceList,
     OptConfigType,
     OptSampleList,
     Predictions,
@@ -131,7 +132,8 @@ class SRAssociativeEmbeddingHead(SRHeadMixin, AssociativeEmbeddingHead):
         meta = batch_data_samples[0].metainfo
         size = None
         if test_cfg.get('restore_heatmap_size', False):
-            size = meta['img_shape'][::-1]
+            # Images of several sizes are padded to one.
+            size = meta.get('batch_input_shape', meta['img_shape'])[::-1]
         if not self._needs_heatmaps(test_cfg):
             maps = self.predict_windowed(feats, meta, test_cfg)
             if size is None or tuple(size) == maps.map_hw[::-1]:
@@ -179,7 +181,7 @@ class SRAssociativeEmbeddingHead(SRHeadMixin, AssociativeEmbeddingHead):
         ]
         return WindowedHeatmaps(
             pooled=utils.mean([sampler.pooled() for sampler in samplers]),
-            tags=torch.cat(tags, dim=1),
+            tags=self._keypoint_tags(torch.cat(tags, dim=1)),
             factor=self.sr_block.upscale_factor,
             windows=lambda cells: utils.mean(
                 [sampler.windows(cells, 1) for sampler in samplers]),
@@ -202,6 +204,27 @@ class SRAssociativeEmbeddingHead(SRHeadMixin, AssociativeEmbeddingHead):
         mirrored_tags = self._flip_tags(mirrored_tags, **flip)
         return heatmaps, torch.cat([tags, mirrored_tags], dim=1)
 
+    def decode(
+        self, batch_outputs: Union[Tuple[Tensor, Tensor], WindowedHeatmaps]
+    ) -> InstanceList:
+        """Decode heatmaps and tags, or windows, see :class:`BaseHead`."""
+        if isinstance(batch_outputs, tuple):
+            heatmaps, tags = batch_outputs
+            batch_outputs = heatmaps, self._keypoint_tags(tags)
+        return super().decode(batch_outputs)
+
+    def _keypoint_tags(self, tags: Tensor) -> Tensor:
+        """Return tags (B, L * K, H, W), of which keypoints can share maps."""
+        if self.tag_per_keypoint:
+            return tags
+        return tags.repeat_interleave(self.num_keypoints, dim=1)
+
+    def _flip_tags(self, tags: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """Mirror tags, see :class:`AssociativeEmbeddingHead`."""
+        # The base class cannot reshape tags of several numbers that are in
+        # channels-last format.
+        return super()._flip_tags(tags.contiguous(), *args, **kwargs)
+
     def loss(self,
              feats: Sequence[Tensor],
              batch_data_samples: OptSampleList,
@@ -219,8 +242,7 @@ class SRAssociativeEmbeddingHead(SRHeadMixin, AssociativeEmbeddingHead):
             train_cfg: Not used.
         """
         heatmaps, tags = self.forward(feats)
-        if not self.tag_per_keypoint:
-            tags = tags.repeat_interleave(self.num_keypoints, dim=1)
+        tags = self._keypoint_tags(tags)
         targets, masks = utils.gather_instances(self, batch_data_samples,
                                                 self.num_keypoints)
         utils.check_heatmap_size(self, heatmaps.shape[-2:], targets.shape[-2:])

@@ -128,7 +128,9 @@ def check_cell_size(head: nn.Module, map_hw: Sequence[int],
     """
     if head.decoder is None or 'input_size' not in metainfo:
         return
-    input_hw = metainfo['input_size'][::-1]
+    # Images of several sizes are padded to one.
+    input_hw = metainfo.get('batch_input_shape',
+                            metainfo['input_size'][::-1])
     expected = [
         pixels / cells for pixels, cells in zip(
             head.decoder.input_size[::-1], head.decoder.heatmap_size[::-1])
