@@ -48,7 +48,7 @@ def parse_args(argv=None):
         '--normalize',
         action='store_true',
         help='input is an image as OpenCV reads it, 0 to 255;\n'
-        'default: input is normalised')
+        'default: input is normalized')
     parser.add_argument(
         '--opset', type=int, default=17, help='version of the ONNX operators')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction)

@@ -20,7 +20,7 @@ BOTTOM_UP_CODEC = dict(
     decode_nms_kernel=11, decode_max_instances=30,
     decode_keypoint_order=list(range(KEYPOINTS)))
 SAMPLES = [PoseDataSample(metainfo=dict(input_size=BOTTOM_UP))]
-# Keypoints of an instance are within this distance in px of its centre.
+# Keypoints of an instance are within this distance in px of its center.
 REACH = 60
 
 
@@ -132,7 +132,7 @@ def upsampling_head(codec: dict) -> nn.Module:
     with torch.no_grad():
         block.keypoint_encoder[0].weight[ids, ids] = 1
         head.tag_layer.weight[ids, KEYPOINTS + ids] = 1
-        # Linear interpolation at the centres of the finer cells.
+        # Linear interpolation at the centers of the finer cells.
         r, size = block.upscale_factor, block.predictor.kernel_size[0]
         offsets = (torch.arange(r) + 0.5) / r - 0.5
         taps = torch.arange(size) - size // 2
@@ -146,13 +146,13 @@ def upsampling_head(codec: dict) -> nn.Module:
 def random_keypoints(instances: int) -> np.ndarray:
     """Return keypoints (N, K, 2) of random instances in px of the input."""
     rng = np.random.default_rng(0)
-    centres = rng.uniform(REACH, BOTTOM_UP[0] - REACH, (instances, 1, 2))
-    return centres + rng.uniform(-REACH, REACH, (instances, KEYPOINTS, 2))
+    centers = rng.uniform(REACH, BOTTOM_UP[0] - REACH, (instances, 1, 2))
+    return centers + rng.uniform(-REACH, REACH, (instances, KEYPOINTS, 2))
 
 
 def features_of(keypoints: np.ndarray, noise: float) -> Tensor:
     """Return heatmaps and tags (1, 2 * K, 128, 128) of keypoints."""
-    # The centre of feature cell i is at 4 * i + 1.5.
+    # The center of feature cell i is at 4 * i + 1.5.
     x, y = (keypoints.transpose(2, 1, 0)[..., None, None] - 1.5) / 4
     columns, rows = np.meshgrid(*(np.arange(s // 4) for s in BOTTOM_UP))
     squares = (columns - x)**2 + (rows - y)**2  # (K, N, h, w)

@@ -12,7 +12,7 @@ from .prediction import HEAD, REST, TEST, WHOLE
 from .systems import DENSE, PEAKS, RTMCC, SIMCC, STOCK
 
 WHERE = ['measure', 'backbone', 'batch']
-# Bars of the picture, in words, and their colours.
+# Bars of the picture, in words, and their colors.
 BARS = {
     STOCK: "MMPose's heatmaps, a quarter of the size",
     SIMCC: "MMPose's SimCC",

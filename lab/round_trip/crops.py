@@ -22,7 +22,7 @@ class Crops(NamedTuple):
         keypoints: Keypoints in shape (N, K, 2), in image px.
         inputs: The same keypoints in input px.
         labelled: Whether a keypoint is labelled, in shape (N, K).
-        centers: Centres of the crops in shape (N, 1, 2), in image px.
+        centers: Centers of the crops in shape (N, 1, 2), in image px.
         scales: (w, h) of the crops in shape (N, 1, 2), in image px.
         head_sizes: Whether head sizes were computed from keypoints.
     """

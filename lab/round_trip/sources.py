@@ -12,7 +12,7 @@ from mmpose.registry import DATASETS
 from srpose_mm.configs import ConfigLike, init_scope, load_config, type_name
 
 # Random keypoints keep this distance in px from the border of the input,
-# where rounding clamps and refinements lack neighbours.
+# where rounding clamps and refinements lack neighbors.
 MARGIN = 32
 
 

@@ -26,7 +26,8 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
     It encodes, groups and decodes like :class:`AssociativeEmbedding`.
     Differences: full-resolution defaults; targets are packed by the stock
     pipeline, so that it can be trained, and can be generated on the GPU;
-    decoding is batched; Gaussians are centred if 3 sigma is not an integer.
+    decoding is batched; Gaussians are centered even if 3 sigma is not an
+    integer.
 
     Letters: N instances, K keypoints, w and h the size of the input in px, W
     and H the size of the heatmap in cells, L numbers in a tag, B batch.
@@ -51,7 +52,8 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
         use_udp: Map pixels as UDP does, (w - 1) / (W - 1).
         decode_keypoint_order: Order in which keypoints join groups. ``None``
             means by number.
-        decode_nms_kernel: Cells around a peak without another one, odd.
+        decode_nms_kernel: Side of the square around a peak in which no cell is
+            higher, in cells, odd.
         decode_max_instances: Largest number of instances, or ``None``.
         target: Target in a sample: ``'heatmaps'``, or ``'keypoints'``, from
             which :class:`SRAssociativeEmbeddingHead` makes the heatmaps on its
@@ -59,6 +61,7 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
         **kwargs: The other options of :class:`AssociativeEmbedding`.
 
     Raises:
+        TypeError: If ``sigma`` is not a number.
         ValueError: If an argument is out of range, if the order does not name
             each keypoint once, or if a pipeline crops to another size.
 
@@ -123,9 +126,9 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
                                                len(keypoints))
         keypoints, visible = geometry.usable_keypoints(
             keypoints, keypoints_visible)
-        # The stock codec draws other Gaussians off their centre.
-        centred = geometry.gaussian_radius(self.sigma).is_integer()
-        if self.target == 'heatmaps' and centred:
+        # The stock codec draws other Gaussians off their center.
+        centered = geometry.gaussian_radius(self.sigma).is_integer()
+        if self.target == 'heatmaps' and centered:
             return dict(super().encode(keypoints, visible), **encoded)
         cells = keypoints / self.scale_factor
         weights = visible * geometry.reaches_map(
@@ -184,11 +187,14 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
             heatmap, as in the stock codec.
 
         Raises:
-            ValueError: If the shapes do not match or the order is for another
-                number of keypoints.
+            ValueError: If the tags are missing, the shapes do not match or the
+                order is for another number of keypoints.
         """
         if isinstance(batch_heatmaps, WindowedHeatmaps):
             return self._decode_windowed(batch_heatmaps)
+        arguments.require(
+            self, batch_tags is not None, 'expected the tags of the heatmaps, '
+            'got None; pass batch_tags')
         heatmaps, tags, order = self._check_maps(batch_heatmaps, batch_tags)
         values, cell_tags, cells = top_candidates(
             heatmaps, tags, self.decode_nms_kernel, self.decode_topk)

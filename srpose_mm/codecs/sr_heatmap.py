@@ -29,7 +29,7 @@ class SRHeatmap(MSRAHeatmap):
 
     Differences from the stock codecs: full-resolution defaults; ``refine`` is
     independent of ``unbiased``; targets can be generated on the GPU; decoding
-    is batched; Gaussians are centred if 3 sigma is not an integer;
+    is batched; Gaussians are centered even if 3 sigma is not an integer;
     ``'dark'`` does not pull keypoints away from the border.
 
     Letters: N instances (1 in top-down mode), K keypoints, w and h the size of
@@ -53,9 +53,9 @@ class SRHeatmap(MSRAHeatmap):
         sigma: Standard deviation of the Gaussian in cells. ``None`` means the
             usual 2 cells of a quarter-size heatmap, which is ``8 * W / w``: 8
             at full size.
-        unbiased: Centre Gaussians on the keypoint, not on the nearest cell.
+        unbiased: Center Gaussians on the keypoint, not on the nearest cell.
         refine: Refinement of a peak: ``'none'``; ``'shift'``, a quarter cell
-            towards the higher neighbour; ``'dark'``, a Newton step on the log
+            towards the higher neighbor; ``'dark'``, a Newton step on the log
             of the blurred heatmap; ``'parabola'``, a fit to the log of three
             samples an axis, a sigma apart.
         blur_kernel_size: Size in cells of the blur before ``'dark'``, odd.
@@ -116,7 +116,7 @@ class SRHeatmap(MSRAHeatmap):
         # Cells between the samples of 'parabola'.
         self.parabola_step = max(round(sigma), 1)
         # The stock codecs draw patches that end at the radius, off their
-        # centre if the radius is not an integer: such Gaussians fill the map.
+        # center if the radius is not an integer: such Gaussians fill the map.
         radius = geometry.gaussian_radius(sigma)
         self.truncated = not unbiased and radius.is_integer()
         # The kernel of cv2.GaussianBlur(..., sigma=0) for this size.

@@ -52,7 +52,7 @@ def measure_complexity(
     cfg = load_config(config)
     width, height = model_input_size(cfg, input_size)
     init_scope(cfg)
-    # Weights are not initialised, so nothing is downloaded.
+    # Weights are not initialized, so nothing is downloaded.
     model = MODELS.build(copy.deepcopy(cfg.model)).eval().to('meta')
     model.requires_grad_(True)
     for module in model.modules():
@@ -109,7 +109,7 @@ def forward_images(model: Callable[[Tensor], Any], images: Tensor,
 
     Args:
         model: Function or module that processes images.
-        images: Normalised images, or a tensor on the meta device.
+        images: Normalized images, or a tensor on the meta device.
         name: Class of the backbone, for the error.
 
     Raises:

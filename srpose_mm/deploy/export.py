@@ -103,7 +103,7 @@ class DeployedModel(nn.Module):
         return self.predict(self.model.extract_feat(self.preprocess(images)))
 
     def preprocess(self, images: Tensor) -> Tensor:
-        """Return the normalised images."""
+        """Return the normalized images."""
         if not self.normalize:
             return images
         # PoseDataPreprocessor counts images in Python, which a trace cannot

@@ -1,4 +1,4 @@
-"""Fold batch normalisations into convolutions."""
+"""Fold batch normalizations into convolutions."""
 import copy
 
 import torch
@@ -12,12 +12,12 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 def fuse_for_inference(model: nn.Module) -> nn.Module:
     """Return a copy of a model that makes the same predictions faster.
 
-    Each batch normalisation is folded into the convolution before it, and
+    Each batch normalization is folded into the convolution before it, and
     blocks that only training needs are removed. On a CPU the weights, and
     with them all feature maps, are in channels-last memory format.
 
     Args:
-        model: Model or part of one. A normalisation that is defined directly
+        model: Model or part of one. A normalization that is defined directly
             after a convolution must also run directly after it. The model is
             not changed.
 
@@ -38,11 +38,11 @@ def fuse_for_inference(model: nn.Module) -> nn.Module:
 
 
 def _fold_batch_norms(module: nn.Module) -> None:
-    """Fold each normalisation that is defined directly after a convolution.
+    """Fold each normalization that is defined directly after a convolution.
 
     MMPose and this package define layers in the order in which they run. The
     exceptions are mmcv's ConvModule, which has an order of its own, and
-    HRFormer's CrossFFN, which defines activations before the normalisations
+    HRFormer's CrossFFN, which defines activations before the normalizations
     that run before them.
     """
     if isinstance(module, ConvModule) and 'conv norm' not in ' '.join(
@@ -60,6 +60,6 @@ def _fold_batch_norms(module: nn.Module) -> None:
             fused = fuse_conv_bn_eval(last, layer, transpose=transposed)
             setattr(module, last_name, fused)
             # The children of timm's BatchNormAct2d run after it: a dropout
-            # and the activation. Other normalisations have none.
+            # and the activation. Other normalizations have none.
             setattr(module, name, nn.Sequential(*layer.children()))
         last_name, last = name, layer

@@ -17,7 +17,7 @@ AXES = dict(
     tags=('batch', 'tag', 'row', 'column'))
 HOW_TO_USE = """\
 The metadata's values are JSON. Sizes and points are in the order x, y.
-Box: c is the centre of the instance's box, or of the image if box is "image".
+Box: c is the center of the instance's box, or of the image if box is "image".
 s is (width, height) * box_padding, of which one number is then enlarged to
 the aspect ratio of input_size.
 Crop: input px = (image px - c + s / 2) * input_size / s, bilinear, zeros
@@ -37,7 +37,7 @@ def describe(cfg: Config, model: nn.Module, shapes: Dict[str, Sequence[int]],
         cfg: Config of the model.
         model: Pose estimator with ``dataset_meta``.
         shapes: Shape of ``inputs`` and of each output, without B.
-        normalized: Whether the file normalises the images.
+        normalized: Whether the file normalizes the images.
         keypoint_indices: Keypoints in the file, ``None`` for all.
     """
     channels, *size_hw = shapes['inputs']
@@ -57,7 +57,7 @@ def describe(cfg: Config, model: nn.Module, shapes: Dict[str, Sequence[int]],
     if 'heatmaps' in shapes:
         codec = model.head.decoder
         udp = isinstance(codec, UDPHeatmap) or getattr(codec, 'use_udp', False)
-        # With UDP the last cells' centres coincide; top-down models of MMPose
+        # With UDP the last cells' centers coincide; top-down models of MMPose
         # then undo the crop by input_size instead of input_size - 1.
         facts['cell_size'] = [
             (size - (udp and not top_down)) / (cells - udp)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.device import get_device
 from mmengine.dist import master_only
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
@@ -71,8 +72,9 @@ class PoseInferencer(Pose2DInferencer):
         self.batch_size = batch_size
         cfg = deepcopy(load_config(config))
         cfg.merge_from_dict(cfg_options or {})
-        super().__init__(cfg, checkpoint, device, 'mmpose', det_config,
-                         det_checkpoint, det_classes)
+        # The base class would leave the detector on the CPU without a device.
+        super().__init__(cfg, checkpoint, device or get_device(), 'mmpose',
+                         det_config, det_checkpoint, det_classes)
         if det_config is not None and self.detector is None:
             raise ValueError('expected no det_config for a bottom-up model, '
                              'which needs no boxes; leave it out')

@@ -33,7 +33,7 @@ class InplaceGELU(nn.GELU):
         """Return the activations of x, of any shape."""
         if torch.is_grad_enabled() or torch.jit.is_tracing():
             return super().forward(x)
-        return torch.ops.aten.gelu_(x)
+        return torch.ops.aten.gelu_(x, approximate=self.approximate)
 
 
 class RefinementBlock(BaseModule):
@@ -45,11 +45,11 @@ class RefinementBlock(BaseModule):
         channels: Channels of the features, C.
         kernel_size: Size of the depthwise convolution, odd.
         expansion: Channels between the two pointwise convolutions, in C.
-        norm_cfg: Config of the normalisation layer; ``None`` means BN.
+        norm_cfg: Config of the normalization layer; ``None`` means BN.
         init_cfg: Initialization config.
 
     Source: the block of Liu et al., "A ConvNet for the 2020s" (CVPR 2022),
-    with batch instead of layer normalisation and no layer scale, as in
+    with batch instead of layer normalization and no layer scale, as in
     SRPose, section 3.3.
     """
 
@@ -124,7 +124,7 @@ class SRBlock(BaseModule):
             upscale_factor=upscale_factor,
             kernel_size=kernel_size)
         require(self, kernel_size % 2 == 1, 'expected an odd kernel_size, '
-                f'which keeps the heatmap centred, got {kernel_size}')
+                f'which keeps the heatmap centered, got {kernel_size}')
         self.upscale_factor = upscale_factor
         self.keypoint_encoder = nn.Sequential(
             nn.Conv2d(in_channels, out_channels * embed_channels, 1),

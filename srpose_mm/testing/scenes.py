@@ -2,7 +2,7 @@
 
 Poses are in units of a figure's height; x grows to the right and y downwards,
 as in images. Figures face the camera: their left is the image's right. No
-colour tells left from right, so that a flip is consistent.
+color tells left from right, so that a flip is consistent.
 """
 from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple, Union
 
@@ -31,7 +31,7 @@ SKINS = ((150, 190, 235), (110, 150, 205), (70, 100, 160), (45, 65, 110))
 SUBPIXEL_BITS = 4
 
 Joints = Dict[str, np.ndarray]
-# A BGR colour, or a function of pixel columns and rows in shape (h, w) that
+# A BGR color, or a function of pixel columns and rows in shape (h, w) that
 # returns BGR in shape (h, w, 3).
 Texture = Union[np.ndarray, Callable[[np.ndarray, np.ndarray], np.ndarray]]
 
@@ -216,10 +216,10 @@ def _body_parts(joints: Joints, rng: np.random.Generator) -> List[Part]:
                      'red', *FACE)]
 
 
-def _ellipse(centre: np.ndarray, radius_x: float, radius_y: float, cloth: str,
+def _ellipse(center: np.ndarray, radius_x: float, radius_y: float, cloth: str,
              *joints: str) -> Part:
     turn = np.linspace(0, 2 * np.pi, 16, endpoint=False)
-    outline = centre + np.stack(
+    outline = center + np.stack(
         [radius_x * np.cos(turn), radius_y * np.sin(turn)], axis=-1)
     return Part(outline, cloth, joints)
 
@@ -256,16 +256,16 @@ def _draw_part(image: np.ndarray, part: Part,
 def _palette(rng: np.random.Generator) -> Dict[str, Texture]:
     """Return the textures of a figure."""
     skin = np.array(SKINS[rng.integers(len(SKINS))], dtype=np.float32)
-    colours = dict(skin=skin, hair=(rng.uniform(10, 70), ) * 3,
+    colors = dict(skin=skin, hair=(rng.uniform(10, 70), ) * 3,
                    white=(235, 235, 235), black=(15, 15, 15),
                    nose=skin * 0.6, red=(60, 50, 170))
-    plain = {name: np.array(colour, dtype=np.float32)
-             for name, colour in colours.items()}
+    plain = {name: np.array(color, dtype=np.float32)
+             for name, color in colors.items()}
     return dict(plain, shirt=_pattern(rng), trousers=_pattern(rng))
 
 
 def _pattern(rng: np.random.Generator) -> Texture:
-    """Return stripes, checks or blotches of two colours."""
+    """Return stripes, checks or blotches of two colors."""
     kind = rng.integers(3)
     angles = rng.uniform(0, np.pi) + np.array([0, np.pi / 2, 0.8])
     waves = 2 * np.pi / rng.uniform((6, 6, 9), (16, 16, 24))
@@ -296,7 +296,7 @@ def _background(rng: np.random.Generator, size: Tuple[int, int]) -> np.ndarray:
         image += cv2.resize(noise.astype(np.float32), size,
                             interpolation=cv2.INTER_CUBIC)[..., None] * tint
     for _ in range(rng.integers(4, 10)):
-        centre = rng.uniform(0, size)
-        points = centre + rng.normal(0, rng.uniform(5, 40), (5, 2))
+        center = rng.uniform(0, size)
+        points = center + rng.normal(0, rng.uniform(5, 40), (5, 2))
         _draw_part(image, Part(points, 'shape', ()), _pattern(rng))
     return image

@@ -1,9 +1,10 @@
 """The toy data set: files in the layout of COCO or CrowdPose."""
-import json
 from pathlib import Path
 from typing import List, Tuple, Union
 
 import cv2
+import mmcv
+import mmengine
 import numpy as np
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
@@ -24,6 +25,8 @@ LAYOUTS = dict(
         train=('images', 'annotations/mmpose_crowdpose_trainval.json'),
         val=('images', 'annotations/mmpose_crowdpose_test.json'),
         detections='annotations/det_for_crowd_test_0.1_0.5.json'))
+# Start of an annotation file, which a later toy data set may replace.
+INFO = dict(description='Figures drawn by srpose_mm')
 
 
 def make_toy_dataset(out_dir: Union[str, Path],
@@ -52,6 +55,8 @@ def make_toy_dataset(out_dir: Union[str, Path],
         ``out_dir``.
 
     Raises:
+        FileExistsError: If annotations that are not of a toy data set would
+            be replaced.
         ValueError: If ``layout`` is unknown or a number is not positive.
     """
     if layout not in LAYOUTS:
@@ -62,20 +67,23 @@ def make_toy_dataset(out_dir: Union[str, Path],
         raise ValueError('expected positive num_train, num_val, max_figures '
                          f'and image_size, got {numbers}')
     root, rng = Path(out_dir), np.random.default_rng(seed)
-    contents = {split: dict(images=[], annotations=[],
-                            categories=[_category(layout)])
+    path = MMPOSE_MIM / f'configs/_base_/datasets/{layout}.py'
+    names = keypoint_names(parse_pose_metainfo(dict(from_file=str(path))))
+    category = dict(id=1, name='person', keypoints=names)
+    contents = {split: dict(info=INFO, images=[], annotations=[],
+                            categories=[category])
                 for split in ('train', 'val')}
+    for split in contents:
+        _check_free(root / LAYOUTS[layout][split][1])
     jobs = ['train'] * num_train + ['val'] * num_val
     for number, split in enumerate(progress(jobs, 'drawing'), 1):
         image, figures = draw_scene(rng, image_size, max_figures)
         name = _add_image(contents[split], number, image, figures)
-        _write(root / LAYOUTS[layout][split][0] / name,
-               cv2.imencode('.jpg', image)[1].tobytes())
+        mmcv.imwrite(image, str(root / LAYOUTS[layout][split][0] / name))
     for split, content in contents.items():
-        _write(root / LAYOUTS[layout][split][1], json.dumps(content).encode())
-    detections = _detections(contents['val'], rng)
-    _write(root / LAYOUTS[layout]['detections'],
-           json.dumps(detections).encode())
+        mmengine.dump(content, root / LAYOUTS[layout][split][1])
+    mmengine.dump(_detections(contents['val'], rng),
+                  root / LAYOUTS[layout]['detections'])
     return root
 
 
@@ -97,12 +105,6 @@ def crowd_index(annotations: List[dict]) -> float:
         own = inside.pop(number)
         ratios.append(min(sum(inside) / max(own, 1), 1))
     return round(float(np.mean(ratios)), 4) if ratios else 0.
-
-
-def _category(layout: str) -> dict:
-    path = MMPOSE_MIM / f'configs/_base_/datasets/{layout}.py'
-    info = parse_pose_metainfo(dict(from_file=str(path)))
-    return dict(id=1, name='person', keypoints=keypoint_names(info))
 
 
 def _add_image(content: dict, image_id: int, image: np.ndarray,
@@ -156,6 +158,12 @@ def _detections(content: dict, rng: np.random.Generator) -> List[dict]:
             for image_id, box, score in boxes]
 
 
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+def _check_free(path: Path) -> None:
+    """Raise if annotations exist that are not of a toy data set."""
+    if path.is_file():
+        with path.open(encoding='utf-8') as file:
+            start = file.read(100)
+        if INFO['description'] not in start:
+            raise FileExistsError(
+                'expected a folder without annotations of another data set, '
+                f'got one with {str(path)!r}; choose another folder')

@@ -41,7 +41,7 @@ def test_cell_and_score(name, refine):
     on_tensors = [np.asarray(part[0])
                   for part in codec.batch_decode(heatmap[None, None])]
     for keypoints, scores in (on_tensors, codec.decode(heatmap[None].numpy())):
-        # It leans towards the higher neighbour, by a quarter.
+        # It leans towards the higher neighbor, by a quarter.
         leans = 0.25 if (refine, name) == ('shift', 'one infinite') else 0
         assert (abs(np.ravel(keypoints) - cell) == leans).all()
         np.testing.assert_array_equal(np.ravel(scores), np.float32(score))

@@ -25,9 +25,9 @@ def crowd(rng, people, dims=1, noise=0., tag_noise=0., missing=0.3,
     """Maps of people that overlap and lack keypoints, (1, L * 17, H, W)."""
     unit = size[0] // SIZE[0]
     codec = build_pair(input_size=size, heatmap_size=size, sigma=2 * unit)[1]
-    centres = rng.uniform(20 * unit, np.array(size) - 20 * unit,
+    centers = rng.uniform(20 * unit, np.array(size) - 20 * unit,
                           (people, 1, 2))
-    keypoints = centres + rng.normal(0, 8 * unit, (people, 17, 2))
+    keypoints = centers + rng.normal(0, 8 * unit, (people, 17, 2))
     keypoints = keypoints.clip(1, np.array(size) - 2).astype(np.float32)
     visible = (rng.random((people, 17)) > missing).astype(np.float32)
     visible[:, 0] = 1

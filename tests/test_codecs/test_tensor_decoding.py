@@ -15,11 +15,11 @@ def build(**kwargs):
     return KEYPOINT_CODECS.build(dict(type='SRHeatmap', **kwargs))
 
 
-def gaussians(centres, size=(96, 128), sigma=8.):
+def gaussians(centers, size=(96, 128), sigma=8.):
     """Exact Gaussians in shape (1, K, H, W)."""
     x, y = torch.arange(size[0]), torch.arange(size[1])
-    columns = torch.exp(-(x - centres[:, :1])**2 / (2 * sigma**2))
-    rows = torch.exp(-(y - centres[:, 1:])**2 / (2 * sigma**2))
+    columns = torch.exp(-(x - centers[:, :1])**2 / (2 * sigma**2))
+    rows = torch.exp(-(y - centers[:, 1:])**2 / (2 * sigma**2))
     return (rows[:, :, None] * columns[:, None])[None]
 
 
@@ -50,24 +50,24 @@ def test_parabola_is_exact_on_unbiased_targets(input_size, heatmap_size, sigma,
                                           (torch.float16, 0.1),
                                           (torch.bfloat16, 0.5)])
 def test_parabola_of_any_dtype(dtype, bound):
-    centres = torch.rand(20, 2) * 60 + 16
-    heatmaps = gaussians(centres).to(dtype)
+    centers = torch.rand(20, 2) * 60 + 16
+    heatmaps = gaussians(centers).to(dtype)
     refined = refine_parabola(Peaks.of_heatmaps(heatmaps), 8)
     assert refined.dtype == torch.float32
     # The argmax of coarse floats is one of many equal cells.
-    assert (refined - centres).norm(dim=-1).mean() < bound
+    assert (refined - centers).norm(dim=-1).mean() < bound
 
 
 def test_a_step_of_sigma_is_robust_to_noise():
-    centres = torch.rand(300, 2) * 40 + 28
-    heatmaps = gaussians(centres)
+    centers = torch.rand(300, 2) * 40 + 28
+    heatmaps = gaussians(centers)
     heatmaps = heatmaps + 0.02 * torch.randn_like(heatmaps)
     peaks = Peaks.of_heatmaps(heatmaps)
     errors = {
-        step: (refine_parabola(peaks, step) - centres).norm(dim=-1)
+        step: (refine_parabola(peaks, step) - centers).norm(dim=-1)
         .mean() for step in (1, 4, 8, 12)
     }
-    unrefined = (peaks.cells - centres).norm(dim=-1).mean()
+    unrefined = (peaks.cells - centers).norm(dim=-1).mean()
     assert min(errors, key=errors.get) == 8
     assert errors[8] < 0.3 * unrefined
 
@@ -77,7 +77,7 @@ def test_parabola_stays_where_it_has_no_peak_to_fit():
     flat[0, 1] = -1  # negative: no peak at all
     flat[0, 2, 10, 10] = 1
     flat[0, 2, 10, 8], flat[0, 2, 8, 10] = 0, -1  # samples without a log
-    flat[0, 3, 0, 19] = 1  # in the corner: no neighbours to one side
+    flat[0, 3, 0, 19] = 1  # in the corner: no neighbors to one side
     peaks = Peaks.of_heatmaps(flat)
     torch.testing.assert_close(
         peaks.cells,

@@ -94,7 +94,7 @@ def test_one_codec_everywhere(cfg):
 
 
 def test_recipe_of_the_paper(cfg):
-    """Design, section 6: optimiser, schedule, batch, input, codec, test."""
+    """Design, section 6: optimizer, schedule, batch, input, codec, test."""
     name = Path(cfg.filename).stem
     if 'toy' in name or 'lspet' in name:
         pytest.skip('the demo and lspet have schedules of their own')
@@ -227,7 +227,7 @@ def test_one_training_step_and_a_test(path, data):
         before = deepcopy(runner.model.state_dict())
         runner.train()
     # Backbones start with zeros in front of most residual branches, and a
-    # bias before a normalisation has no gradient.
+    # bias before a normalization has no gradient.
     for name, parameter in runner.model.named_parameters():
         assert torch.isfinite(parameter).all(), name
         if not name.startswith('backbone') and name.endswith('weight'):

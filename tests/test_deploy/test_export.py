@@ -76,7 +76,7 @@ def test_a_file_contains_only_the_deployed_weights(tmp_path):
     stored = sum(
         np.prod(item.dims, dtype=int) for item in graph.initializer
         if item.data_type == onnx.TensorProto.FLOAT)
-    # Weight and bias of a normalisation become the bias of its convolution.
+    # Weight and bias of a normalization become the bias of its convolution.
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     convs = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
     folded = -2 * sum(norm.num_features for norm in norms) + sum(

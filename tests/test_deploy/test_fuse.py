@@ -80,20 +80,20 @@ def test_predicts_the_same(name):
 
 @pytest.mark.parametrize('name', MODELS_CFGS)
 def test_parameters(name):
-    """The deployed ones; a bias takes the place of each normalisation's two.
+    """The deployed ones; a bias takes the place of each normalization's two.
     """
     model = build(name)
     deployed = count_parameters(model)
     if name == 'srpose':
         deployed -= count_parameters(model.head.sr_blocks[:-1])
     fused = fuse_for_inference(model)
-    normalised = count_parameters(*norms(model))
+    normalized = count_parameters(*norms(model))
     new = sum(
         m.bias.numel() for name, m in fused.named_modules()
         if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d))
         and m.bias is not None and model.get_submodule(
             name.replace('sr_blocks.0', 'sr_blocks.3')).bias is None)
-    assert count_parameters(fused) == deployed - normalised + new
+    assert count_parameters(fused) == deployed - normalized + new
 
 
 def test_the_model_is_not_changed():

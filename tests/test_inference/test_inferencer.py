@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from mmdet.apis import inference_detector, init_detector
+from mmengine.device import get_device
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 from mmpose.apis import inference_bottomup, inference_topdown, init_model
@@ -145,6 +146,19 @@ def test_boxes_of_a_detector(weights, model, detector, label, name, tmp_path):
     assert (scores == np.sort(scores)[::-1]).all() and scores[0] < 1
     kept = infer(inferencer, image, bbox_thr=float(scores[1]), nms_thr=0.3)
     assert len(kept) == 1
+
+
+def test_detector_is_on_the_device_of_the_model(weights, detector,
+                                                monkeypatch):
+    devices = []
+
+    def init_detector(self, device, **kwargs):
+        devices.append(device)
+        self.detector = print
+
+    monkeypatch.setattr(PoseInferencer, '_init_detector', init_detector)
+    PoseInferencer(DEMO, weights, None, None, *detector)
+    assert devices == [get_device()]
 
 
 def test_no_instance(weights, detector, tmp_path):

@@ -26,7 +26,7 @@ DEMO = next((CONFIGS / 'demo').glob('*.py'))
 VAL = 'annotations/person_keypoints_val2017.json'
 SIZE = (96, 128)
 POINTS = 1000
-# Mean distance of a uniform point from the centre of a unit square, and the
+# Mean distance of a uniform point from the center of a unit square, and the
 # standard deviation of that distance.
 MEAN = (np.sqrt(2) + np.log(1 + np.sqrt(2))) / 6
 SPREAD = np.sqrt(1 / 6 - MEAN**2)

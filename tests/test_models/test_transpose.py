@@ -211,7 +211,7 @@ def test_initial_weights():
             bound = (6 / sum(linear.weight.shape))**0.5
             assert 0.9 * bound < linear.weight.abs().max() <= bound
             assert not linear.bias.any()
-    # The ResNet is initialised as a stock one: residual branches off.
+    # The ResNet is initialized as a stock one: residual branches off.
     for block in (*backbone.resnet.layer1, *backbone.resnet.layer2):
         assert not block.norm2.weight.any()
 
@@ -230,7 +230,7 @@ def test_pretrained_weights_are_for_the_resnet(prefix, tmp_path):
     assert len(loaded) > 50
     for key, value in loaded.items():
         assert torch.equal(value, weights[key]), key
-    # The rest is initialised as it is without.
+    # The rest is initialized as it is without.
     assert not backbone.encoder[0].linear1.bias.any()
 
 

@@ -164,3 +164,15 @@ def test_bad_arguments(tmp_path):
     with pytest.raises(ValueError, match='positive num_train, num_val, .* got '
                        r'\(800, 0, 3, 320, 256\)'):
         make_toy_dataset(tmp_path, num_val=0)
+
+
+def test_annotations_of_another_data_set_stay(tmp_path):
+    numbers = dict(num_train=1, num_val=1)
+    make_toy_dataset(tmp_path, **numbers)
+    make_toy_dataset(tmp_path, **numbers, seed=1)
+    other = tmp_path / COCO_VAL
+    other.write_text('{"info": {"description": "COCO 2017 Dataset"}}')
+    with pytest.raises(FileExistsError, match='expected a folder without '
+                       'annotations of another data set, got one with'):
+        make_toy_dataset(tmp_path, **numbers)
+    assert 'COCO 2017' in other.read_text()

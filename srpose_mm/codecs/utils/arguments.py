@@ -27,8 +27,8 @@ def check_size(codec: Any, name: str, size: Any) -> Tuple[int, int]:
     """Return ``size`` as two positive integers, (w, h), or raise."""
     valid = isinstance(size, (tuple, list)) and len(size) == 2 and all(
         isinstance(s, (int, np.integer)) and s > 0 for s in size)
-    require(codec, valid, f'expected {name} to be (width, height) in whole '
-            f'cells, got {size}')
+    require(codec, valid, f'expected {name} to be (width, height), two '
+            f'positive integers, got {size!r}')
     return tuple(int(s) for s in size)
 
 

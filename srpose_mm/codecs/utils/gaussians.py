@@ -84,7 +84,7 @@ def gaussian_heatmaps(keypoints: Tensor, visible: Tensor, heatmap_size: Size,
         visible: Which Gaussians are drawn, bool in shape (B, K).
         heatmap_size: (W, H) of the heatmaps.
         sigma: Standard deviation in cells.
-        rounded: Centre a Gaussian on the cell nearest to its keypoint.
+        rounded: Center a Gaussian on the cell nearest to its keypoint.
         truncated: End a Gaussian at its radius from the nearest cell.
     """
     keypoints = keypoints.float()
@@ -93,12 +93,12 @@ def gaussian_heatmaps(keypoints: Tensor, visible: Tensor, heatmap_size: Size,
     for axis, length in enumerate(heatmap_size):
         steps = torch.arange(length, device=keypoints.device)
         cell = cells[..., axis, None]
-        centre = cell if rounded else keypoints[..., axis, None]
+        center = cell if rounded else keypoints[..., axis, None]
         inside = visible[..., None]
         if truncated:
             near = (steps - cell).abs() <= gaussian_radius(sigma)
             inside = inside & near
-        profiles.append(_profile(steps - centre, sigma, inside))
+        profiles.append(_profile(steps - center, sigma, inside))
     return SeparableHeatmaps(*profiles)
 
 
@@ -120,9 +120,9 @@ def draw_instances(heatmaps: Tensor, keypoints: Tensor, visible: Tensor,
     profiles, places = [], []
     for axis, length in enumerate((width, height)):
         steps = cells[..., axis, None] + offsets
-        centre = (cells if rounded else keypoints)[..., axis, None]
+        center = (cells if rounded else keypoints)[..., axis, None]
         inside = visible[..., None] & (steps >= 0) & (steps < length)
-        profiles.append(_profile(steps - centre, sigma, inside))
+        profiles.append(_profile(steps - center, sigma, inside))
         places.append(steps.clamp(0, length - 1).long())
     patches = profiles[1][..., :, None] * profiles[0][..., None, :]
     rows = torch.arange(count, device=device)[:, None] * height + places[1]

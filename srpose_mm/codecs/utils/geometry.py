@@ -14,14 +14,14 @@ Array = TypeVar('Array', np.ndarray, Tensor)
 
 
 def nearest_cell(coordinates: Array) -> Array:
-    """Round coordinates in cells as MMPose does: integers truncate."""
+    """Return the nearest cell as MMPose does: add 0.5, then truncate."""
     if isinstance(coordinates, Tensor):
         return torch.trunc(coordinates + 0.5)
     return np.trunc(coordinates + 0.5)
 
 
 def gaussian_radius(sigma: float) -> float:
-    """Return the cells from the centre of a Gaussian to its last value."""
+    """Return the cells from the center of a Gaussian to its last value."""
     return 3 * sigma
 
 
@@ -44,14 +44,14 @@ def usable_keypoints(
     return np.clip(keypoints, -1e6, 1e6).astype(np.float32), visible
 
 
-def reaches_map(centres: np.ndarray, heatmap_size: Size,
+def reaches_map(centers: np.ndarray, heatmap_size: Size,
                 sigma: float) -> np.ndarray:
     """Return which Gaussians reach the heatmap (W, H), by MMPose's rule.
 
-    The centres have shape (N, K, 2), in cells; the result is bool (N, K).
+    The centers have shape (N, K, 2), in cells; the result is bool (N, K).
     """
     radius = gaussian_radius(sigma)
-    outside = (centres - radius >= heatmap_size) | (centres + radius + 1 < 0)
+    outside = (centers - radius >= heatmap_size) | (centers + radius + 1 < 0)
     return ~outside.any(axis=-1)
 
 

@@ -41,8 +41,8 @@ def group_by_tags(values: np.ndarray,
         tags: Tags in shape (K, M, L).
         order: Order in which keypoints are assigned, K numbers.
         value_thr: Candidates with values up to this are left out.
-        tag_thr: Distance from an instance's mean tag from which on a candidate
-            is not assigned.
+        tag_thr: Distance between a candidate's tag and the mean tag of the
+            instance that it joins is below this.
         max_instances: Largest number of instances; ``None`` for no limit.
 
     Returns:

@@ -120,7 +120,8 @@ def top_candidates(heatmaps: Tensor, tags: Tensor, nms_kernel: int,
     Args:
         heatmaps: Heatmaps in shape (B, K, H, W).
         tags: Tags in shape (B, L, K, H, W).
-        nms_kernel: Cells around a peak without a higher one, odd.
+        nms_kernel: Side of the square around a peak in which no cell is
+            higher, in cells, odd.
         count: Number of candidates, M; H * W if that is less.
 
     Returns:
@@ -163,7 +164,7 @@ def tags_at(points: Tensor,
 
 
 def keep_peaks(heatmaps: Tensor, kernel_size: int) -> Tensor:
-    """Set each cell of (B, K, H, W) to 0 that has a higher one around it.
+    """Set each cell of (B, K, H, W) to 0 if a cell around it is higher.
 
     The peaks are those of MMPose's ``batch_heatmap_nms``.
     """

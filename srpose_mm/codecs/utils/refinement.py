@@ -1,11 +1,11 @@
 """Sub-cell refinement of peaks, on the device of the heatmaps.
 
 Letters: B batch, K keypoints, M peaks of each heatmap, H and W the rows and
-columns of a heatmap. Coordinates are (x, y) in cells. Where the neighbours
+columns of a heatmap. Coordinates are (x, y) in cells. Where the neighbors
 that a function reads lie inside the heatmap, the results equal those of
-MMPose's NumPy functions; nearer to the border no refinement moves a peak of a
-Gaussian further off than no refinement. All functions but :func:`log_blurred`
-and :func:`refine_dark_udp` can be exported to ONNX.
+MMPose's NumPy functions; nearer to the border, a refinement never increases
+the error of a Gaussian's peak. All functions but :func:`log_blurred` and
+:func:`refine_dark_udp` can be exported to ONNX.
 """
 from contextlib import nullcontext
 from typing import ContextManager, Sequence
@@ -23,10 +23,10 @@ REFINEMENTS = ('none', 'shift', 'dark', 'parabola')
 
 
 def refine_shift(peaks: Peaks) -> Tensor:
-    """Move each peak a quarter of a cell towards its higher neighbour.
+    """Move each peak a quarter of a cell towards its higher neighbor.
 
     As in MMPose, a peak does not move along an axis in the first two cells and
-    the last one.
+    the last one. A peak in the first row or column does not move at all.
     """
     height, width = peaks.map_hw
     x, y = peaks.cells.unbind(-1)
@@ -42,7 +42,7 @@ def refine_shift(peaks: Peaks) -> Tensor:
 def refine_parabola(peaks: Peaks, step: int) -> Tensor:
     """Move each peak (B, K, 2) to the top of a parabola, along each axis.
 
-    The log of a Gaussian is a parabola: three samples determine its centre. A
+    The log of a Gaussian is a parabola: three samples determine its center. A
     step of sigma is the least sensitive to noise: closer samples differ too
     little, farther samples are too low.
 
@@ -59,8 +59,8 @@ def refine_parabola(peaks: Peaks, step: int) -> Tensor:
     sides = torch.cat([index, index - step * strides, index + step * strides],
                       dim=-1).clamp(0, flat.shape[-1] - 1)
     samples = flat.gather(2, sides).float().log()
-    centre, before, after = samples.split([1, 2, 2], dim=-1)
-    curvature = before - 2 * centre + after
+    center, before, after = samples.split([1, 2, 2], dim=-1)
+    curvature = before - 2 * center + after
     offset = 0.5 * step * (before - after) / curvature
     valid = (curvature < 0) & offset.isfinite()
     offset = torch.minimum(offset.abs(), step) * offset.sign()
@@ -159,12 +159,12 @@ def refine_dark_udp(keypoints: Tensor, log_heatmaps: Tensor,
     heatmap.
     """
     window = gather_windows(log_heatmaps, keypoints, radius=1)
-    centre, left, right = (window[..., 1, i] for i in (1, 0, 2))
+    center, left, right = (window[..., 1, i] for i in (1, 0, 2))
     above, below = window[..., 0, 1], window[..., 2, 1]
     dx, dy = 0.5 * (right - left), 0.5 * (below - above)
-    dxx = right - 2 * centre + left
-    dyy = below - 2 * centre + above
-    dxy = 0.5 * (window[..., 2, 2] - right - below + centre + centre - left -
+    dxx = right - 2 * center + left
+    dyy = below - 2 * center + above
+    dxy = 0.5 * (window[..., 2, 2] - right - below + center + center - left -
                  above + window[..., 0, 0])
     # MMPose adds this to the diagonal and inverts in float64.
     epsilon = torch.finfo(torch.float32).eps

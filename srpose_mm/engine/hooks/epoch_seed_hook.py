@@ -10,7 +10,7 @@ from mmpose.registry import HOOKS
 
 
 def seed_all(entropy: Sequence[int]) -> None:
-    """Seed Python, NumPy and PyTorch by all of some numbers."""
+    """Seed Python, NumPy and PyTorch with a sequence of numbers."""
     seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
     random.seed(seed)
     np.random.seed(seed)

@@ -54,8 +54,8 @@ class EncoderLayer(nn.TransformerEncoderLayer):
         channels: Channels of a token, C.
         num_heads: Number of attention heads.
         feedforward_channels: Hidden channels of the perceptron.
-        dropout: Share of the attention weights, of the perceptron's hidden
-            channels and of what each branch adds that training drops.
+        dropout: Dropout rate of the attention weights, the perceptron's
+            hidden channels and the output of each branch.
 
     Source: Carion et al., "End-to-End Object Detection with Transformers"
     (ECCV 2020), appendix A.3.
@@ -99,8 +99,7 @@ class TransPose(BaseModule):
         num_layers: Number of encoder layers.
         num_heads: Number of attention heads.
         feedforward_channels: Hidden channels of each layer's perceptron.
-        dropout: Share that each encoder layer drops, see
-            :class:`EncoderLayer`.
+        dropout: Dropout rate, see :class:`EncoderLayer`.
         input_size: Usual (width, height) of the images, in px, for which
             positions are kept ready.
         out_indices: Which feature maps to return, ``(1, )`` or ``(0, 1)``.

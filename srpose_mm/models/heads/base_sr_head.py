@@ -28,9 +28,8 @@ class SRHeadMixin:
         """The block that predicts the finest heatmaps."""
         return self.sr_block
 
-    @property
-    def feat_channels(self) -> int:
-        """Channels of the features behind the stock layers of the head."""
+    def stock_channels(self) -> int:
+        """Return the channels behind the stock layers, which come first."""
         convs = [module for module in self.modules()
                  if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))]
         return convs[-1].out_channels if convs else self.in_channels

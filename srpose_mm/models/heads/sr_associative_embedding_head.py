@@ -90,7 +90,7 @@ class SRAssociativeEmbeddingHead(SRHeadMixin, AssociativeEmbeddingHead):
             f'expected decode_keypoint_order of {num_keypoints} keypoints in '
             f'the decoder, got {order}; set num_keypoints or the order to '
             'match')
-        channels = self.feat_channels
+        channels = self.stock_channels()
         tags = tag_dim * (num_keypoints if tag_per_keypoint else 1)
         self.sr_block = SRBlock(channels, num_keypoints, embed_channels,
                                 upscale_factor, kernel_size)

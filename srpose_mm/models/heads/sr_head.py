@@ -54,5 +54,5 @@ class SRHead(BaseSRHead):
             final_layer=None,
             loss=loss or dict(type='SeparableMSELoss', use_target_weight=True),
             **kwargs)
-        self.sr_block = SRBlock(self.feat_channels, out_channels,
+        self.sr_block = SRBlock(self.stock_channels(), out_channels,
                                 embed_channels, upscale_factor, kernel_size)

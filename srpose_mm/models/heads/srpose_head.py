@@ -52,6 +52,7 @@ class SRPoseHead(BaseSRHead):
             N(0, 0.001) with zero bias.
 
     Raises:
+        TypeError: If an argument by level is no sequence.
         ValueError: If the numbers of levels differ, if the features' channels
             are not ``in_channels``, if the last heatmap does not have the
             codec's size, or if the samples do not fit the head or its codec.
@@ -72,7 +73,7 @@ class SRPoseHead(BaseSRHead):
                  loss_weights: Optional[Sequence[float]] = None,
                  decoder: OptConfigType = None,
                  init_cfg: OptConfigType = None):
-        utils.check_level_channels(self, in_channels)
+        utils.check_levels(self, in_channels=in_channels)
         super().__init__(
             in_channels=in_channels,
             out_channels=out_channels,
@@ -90,6 +91,7 @@ class SRPoseHead(BaseSRHead):
             kernel_sizes=kernel_sizes
             or [max(3, 11 - 2 * i) for i in range(levels, 0, -1)],
             loss_weights=loss_weights or [1e-4] + [1.] * levels)
+        utils.check_levels(self, **options)
         for name, values in options.items():
             expected = levels + (name == 'loss_weights')
             require(

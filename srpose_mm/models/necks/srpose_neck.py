@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from srpose_mm.codecs.utils.arguments import require
 from srpose_mm.models.layers import ConvBNReLU, RefinementBlock
-from srpose_mm.models.utils import check_channels, check_level_channels
+from srpose_mm.models.utils import check_channels, check_levels
 
 
 @MODELS.register_module()
@@ -30,10 +30,11 @@ class SRPoseNeck(BaseModule):
             HRNet-W32.
         num_keypoints: Number of keypoints, K.
         out_channels: Width of each level, O_i, coarse to fine.
-        norm_cfg: Config of the normalisation layers; ``None`` means BN.
+        norm_cfg: Config of the normalization layers; ``None`` means BN.
         init_cfg: Initialization config.
 
     Raises:
+        TypeError: If ``in_channels`` or ``out_channels`` is no sequence.
         ValueError: If the numbers of levels differ or the backbone's outputs
             do not match ``in_channels``.
 
@@ -48,7 +49,8 @@ class SRPoseNeck(BaseModule):
                  norm_cfg: OptConfigType = None,
                  init_cfg: OptConfigType = None):
         super().__init__(init_cfg)
-        check_level_channels(self, in_channels)
+        check_levels(
+            self, in_channels=in_channels, out_channels=out_channels)
         require(
             self,
             len(in_channels) == len(out_channels),

@@ -9,10 +9,9 @@ from srpose_mm.codecs.utils import arguments
 
 def check_channels(module: nn.Module, feats: Sequence[Tensor],
                    in_channels: Sequence[int]) -> None:
-    """Raise unless feature maps (B, C, H, W) are as many as in_channels.
+    """Raise unless the channels of feature maps (B, C, H, W) match.
 
-    Both are ordered from coarse to fine; C of each map has to be its number in
-    ``in_channels``.
+    The maps and ``in_channels`` are ordered from coarse to fine.
     """
     got = [feat.shape[1] for feat in feats]
     if got == list(in_channels):
@@ -26,13 +25,13 @@ def check_channels(module: nn.Module, feats: Sequence[Tensor],
         f'{remedy}')
 
 
-def check_level_channels(module: nn.Module, in_channels: Any) -> None:
-    """Raise a TypeError unless ``in_channels`` has a number for each level."""
-    if not isinstance(in_channels, (tuple, list)) or not in_channels:
-        raise TypeError(
-            f'{type(module).__name__}: expected in_channels to name the '
-            'channels of each level, coarse to fine, got '
-            f'{in_channels!r}')
+def check_levels(module: nn.Module, **arguments: Any) -> None:
+    """Raise a TypeError unless arguments have a number for each level."""
+    for name, values in arguments.items():
+        if not isinstance(values, (tuple, list)) or not values:
+            raise TypeError(
+                f'{type(module).__name__}: expected {name} to have a number '
+                f'for each level, coarse to fine, got {values!r}')
 
 
 def check_keypoints(head: nn.Module, source: str, got: int,

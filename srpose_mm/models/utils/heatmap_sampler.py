@@ -62,7 +62,7 @@ class HeatmapSampler:
     def pooled(self) -> Tensor:
         """Return the average of each feature cell in shape (B, K, h, w).
 
-        The shift of mirrored heatmaps, one cell of r, is left out.
+        The average ignores ``shift``, which is one of r cells.
         """
         weight = self.weight.mean(dim=(1, 2))
         pooled = F.conv2d(
