@@ -22,6 +22,7 @@ OPTIONAL = {
     'mmcv._ext': 'compiled operators of mmcv, which mmcv-lite lacks',
     'mmdet': 'a detector for predict, HRFormer and other backbones',
     'mim': 'the commands mim train, mim test and mim run',
+    'timm': 'predict without a config, TimmBackbone',
     'onnx': 'export --format onnx',
     'onnxruntime': 'export --format onnx, to check the file',
     'tensorboard': 'training curves in TensorBoard',
