@@ -95,7 +95,10 @@ def to_our_keys(state_dict: StateDict) -> StateDict:
     for key, value in state_dict.items():
         if LINEAR_WEIGHT.fullmatch(key) and value.ndim == 2:
             value = value[:, :, None, None]
-        ours[_rename(key)] = value
+        for layer, our_layer in LAYERS.items():
+            key = re.sub(rf'^keypoint_head\.{layer}(?=\.[^.]*$)', our_layer,
+                         key)
+        ours[key] = value
     return ours
 
 
@@ -117,16 +120,6 @@ def fitting_configs(state_dict: StateDict) -> List[str]:
             if _shapes(parts.state_dict()) == shapes:
                 names.append(path.stem)
     return names
-
-
-def _rename(key: str) -> str:
-    """Return this package's key for one of the authors'."""
-    layer, _, tensor = key.rpartition('.')
-    for theirs, ours in LAYERS.items():
-        match = re.fullmatch(re.escape(HEAD) + theirs, layer)
-        if match:
-            return f'{match.expand(ours)}.{tensor}'
-    return key
 
 
 def _shapes(state_dict: StateDict) -> Dict[str, torch.Size]:

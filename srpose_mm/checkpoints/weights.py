@@ -6,6 +6,7 @@ from typing import Any, Dict, Optional
 import torch
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import Tensor, nn
+from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from .reading import CheckpointError, Location, load_checkpoint
 
@@ -112,11 +113,8 @@ def get_state_dict(contents: Any, location: Location) -> StateDict:
             raise CheckpointError(
                 f'{location}: expected a state_dict that maps names to dense '
                 f'tensors, got {type(value).__name__} for {key!r}')
-    state_dict = OrderedDict(_unwrapped(weights))
+    state_dict = OrderedDict(weights)
     # The versions of modules, by which MMPose renames the keys of old ones.
-    state_dict._metadata = _unwrapped(getattr(weights, '_metadata', {}))
+    state_dict._metadata = dict(getattr(weights, '_metadata', {}))
+    consume_prefix_in_state_dict_if_present(state_dict, 'module.')
     return state_dict
-
-
-def _unwrapped(named: Dict[str, Any]) -> Dict[str, Any]:
-    return {re.sub(r'^module\.', '', key): named[key] for key in named}

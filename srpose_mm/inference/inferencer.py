@@ -8,14 +8,12 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.device import get_device
-from mmengine.dist import master_only
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 from mmpose.apis import Pose2DInferencer, init_model
 from mmpose.evaluation.functional import nms
 from mmpose.models import BottomupPoseEstimator, TopdownPoseEstimator
-from mmpose.registry import VISUALIZERS
 from mmpose.structures import PoseDataSample, merge_data_samples
 from mmpose.visualization import PoseLocalVisualizer
 from torch import nn
@@ -29,7 +27,6 @@ from .files import PathLike, SkippedFile
 OUT_OF_MEMORY = ('out of memory', 'allocate memory', 'not enough memory')
 
 
-@VISUALIZERS.register_module()
 class KeypointVisualizer(PoseLocalVisualizer):
     """MMPose's visualizer for every version of numpy.
 
@@ -37,7 +34,6 @@ class KeypointVisualizer(PoseLocalVisualizer):
     OpenCV backend converts by ``int``. numpy 2.4 refuses that conversion.
     """
 
-    @master_only
     def draw_circles(self, center: np.ndarray, radius: np.ndarray,
                      **kwargs) -> None:
         """Draw a circle at ``center`` (2, ) in image px."""

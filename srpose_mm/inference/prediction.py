@@ -1,4 +1,3 @@
-import json
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,7 +6,7 @@ from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import cv2
 import mmcv
-import numpy as np
+import mmengine
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 from mmpose.structures import split_instances
@@ -207,23 +206,22 @@ def _predict_file(source: files.Source, inferencer: PoseInferencer,
             fps=fps,
             dataset=info['dataset_name'],
             keypoint_names=keypoint_names(info),
-            skeleton_links=np.asarray(info['skeleton_links']).tolist())
-        contents = dict(meta=meta, predictions=_plain(predictions))
+            skeleton_links=info['skeleton_links'])
         with files.result_file(out_dir, source.predictions) as path:
-            path.write_text(json.dumps(contents), encoding='utf-8')
+            mmengine.dump(dict(meta=meta, predictions=_listed(predictions)),
+                          path)
         summary.files.append(out_dir / source.predictions)
     summary.images += len(predictions)
     summary.instances += sum(map(len, predictions))
     summary.predictions[source.path] = predictions
 
 
-def _plain(predictions: List[InstanceData]) -> List[dict]:
-    """Return the instances of each frame as plain values."""
+def _listed(predictions: List[InstanceData]) -> List[dict]:
+    """Return the instances of each frame as a list."""
     frames = []
     for frame_id, instances in enumerate(map(split_instances, predictions)):
         for instance in instances:
             # MMPose wraps the box once more.
             [instance['bbox']] = instance['bbox']
-            instance['bbox_score'] = float(instance['bbox_score'])
         frames.append(dict(frame_id=frame_id, instances=instances))
     return frames

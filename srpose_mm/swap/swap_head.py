@@ -80,14 +80,9 @@ def swap_head(cfg: ConfigLike,
     cfg.model.head = dict(head, decoder=deepcopy(codec))
     replace_pipelines(cfg, stock, codec)
     set_flip(cfg, stock)
-    cfg.custom_imports = _with_this_package(cfg.get('custom_imports') or {})
-    return cfg
-
-
-def _with_this_package(custom_imports: dict) -> dict:
-    """Return the config's own imports, after this package."""
-    names = custom_imports.get('imports') or []
+    names = (cfg.get('custom_imports') or {}).get('imports') or []
     names = [names] if isinstance(names, str) else names
-    return dict(
+    cfg.custom_imports = dict(
         imports=['srpose_mm', *(n for n in names if n != 'srpose_mm')],
         allow_failed_imports=False)
+    return cfg
