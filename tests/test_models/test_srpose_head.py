@@ -120,5 +120,8 @@ def test_numbers_of_levels():
         build(upscale_factors=(2, 4))
     with pytest.raises(TypeError, match='SRPoseHead: expected in_channels'):
         build(in_channels=32)
+    with pytest.raises(TypeError, match='SRPoseHead: expected embed_channels '
+                       'to have a number for each level, .* got 4'):
+        build(embed_channels=4)
     with pytest.raises(ValueError, match='expected 5 loss_weights .*got 4'):
         build(loss_weights=(1, 1, 1, 1))

@@ -106,6 +106,7 @@ def test_numbers_of_levels():
     with pytest.raises(ValueError, match='as many out_channels as'):
         build(out_channels=(8, 4))
     for wrong in (32, ()):
-        with pytest.raises(TypeError, match='SRPoseNeck: expected in_channels '
-                           'to name the channels of each level'):
-            build(in_channels=wrong)
+        for name in ('in_channels', 'out_channels'):
+            with pytest.raises(TypeError, match=f'SRPoseNeck: expected {name} '
+                               'to have a number for each level'):
+                build(**{name: wrong})

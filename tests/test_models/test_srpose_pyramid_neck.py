@@ -52,3 +52,6 @@ def test_wrong_channels(neck):
     with pytest.raises(ValueError, match='SRPosePyramidNeck: expected 1 '
                        r'feature maps with \[16\] channels, got 1 with \[8\]'):
         neck((torch.randn(1, 8, 4, 4), ))
+    with pytest.raises(ValueError, match='SRPosePyramidNeck: expected '
+                       r'in_channels to be a positive integer, got \(16,\)'):
+        MODELS.build(dict(NECK, in_channels=(16, )))
