@@ -188,3 +188,5 @@ def test_bad_tags():
     with pytest.raises(ValueError, match=r'tags in shape \(B, L \* K, H, W\), '
                        r'got \(1, 17, 8, 8\) and \(1, 1, 8, 8\); repeat'):
         ours.batch_decode(torch.zeros(1, 17, 8, 8), torch.zeros(1, 1, 8, 8))
+    with pytest.raises(ValueError, match='expected the tags of the heatmaps'):
+        ours.batch_decode(torch.zeros(1, 17, 8, 8))
