@@ -96,7 +96,7 @@ def to_our_keys(state_dict: StateDict) -> StateDict:
         if LINEAR_WEIGHT.fullmatch(key) and value.ndim == 2:
             value = value[:, :, None, None]
         for layer, our_layer in LAYERS.items():
-            key = re.sub(rf'^keypoint_head\.{layer}(?=\.[^.]*$)', our_layer,
+            key = re.sub(rf'^{re.escape(HEAD)}{layer}(?=\.[^.]*$)', our_layer,
                          key)
         ours[key] = value
     return ours

@@ -25,9 +25,9 @@ def check_channels(module: nn.Module, feats: Sequence[Tensor],
         f'{remedy}')
 
 
-def check_levels(module: nn.Module, **arguments: Any) -> None:
+def check_levels(module: nn.Module, **levels: Any) -> None:
     """Raise a TypeError unless arguments have a number for each level."""
-    for name, values in arguments.items():
+    for name, values in levels.items():
         if not isinstance(values, (tuple, list)) or not values:
             raise TypeError(
                 f'{type(module).__name__}: expected {name} to have a number '
