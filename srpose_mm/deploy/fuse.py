@@ -1,12 +1,17 @@
 """Fold batch normalizations into convolutions."""
 import copy
 
-import torch
 from mmcv.cnn import ConvModule
 from mmpose.models.backbones.hrformer import CrossFFN
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from ..models.layers import use_channels_last
+
+# Classes that apply their weight as it is. Others normalize it, which would
+# remove the scale of a folded normalization.
+PLAIN = ('Conv2d', 'ConvTranspose2d', 'Conv2dAdaptivePadding', 'Conv2dSame')
 
 
 def fuse_for_inference(model: nn.Module) -> nn.Module:
@@ -33,27 +38,31 @@ def fuse_for_inference(model: nn.Module) -> nn.Module:
             module.drop_training_blocks()
         _fold_batch_norms(module)
     if all(weight.device.type == 'cpu' for weight in model.parameters()):
-        model = model.to(memory_format=torch.channels_last)
+        use_channels_last(model)
     return model
 
 
 def _fold_batch_norms(module: nn.Module) -> None:
     """Fold each normalization that is defined directly after a convolution.
 
-    MMPose and this package define layers in the order in which they run. The
-    exceptions are mmcv's ConvModule, which has an order of its own, and
+    MMPose, timm and this package define layers in the order in which they
+    run. The exceptions are mmcv's ConvModule, which has an order of its own,
     HRFormer's CrossFFN, which defines activations before the normalizations
-    that run before them.
+    that run before them, and timm's RepVggDw, which normalizes a sum.
     """
-    if isinstance(module, ConvModule) and 'conv norm' not in ' '.join(
-            module.order):
+    if (isinstance(module, ConvModule)
+            and 'conv norm' not in ' '.join(module.order)
+            or type(module).__name__ == 'RepVggDw'):
         return
+    # Layers whose outputs timm returns as features.
+    features = getattr(module, 'return_layers', ())
     last_name, last = '', None
     for name, layer in module.named_children():
         if isinstance(module, CrossFFN) and isinstance(layer, nn.GELU):
             continue
         if (isinstance(layer, _BatchNorm)
-                and isinstance(last, (nn.Conv2d, nn.ConvTranspose2d))
+                and type(last).__name__ in PLAIN
+                and last_name not in features
                 and last.out_channels == layer.num_features
                 and layer.track_running_stats):
             transposed = isinstance(last, nn.ConvTranspose2d)

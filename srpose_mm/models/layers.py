@@ -2,7 +2,7 @@
 from typing import Optional
 
 import torch
-from mmcv.cnn import build_norm_layer
+from mmcv.cnn import ConvAWS2d, ConvWS2d, build_norm_layer
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -151,3 +151,15 @@ class SRBlock(BaseModule):
         x = x.permute(0, 1, 4, 2, 5, 3)
         x = x.reshape(batch, keypoints, r * height, r * width)
         return x.contiguous()  # with r = 1 the reshape is a view
+
+
+def use_channels_last(model: nn.Module) -> None:
+    """Set the weights of 2D convolutions to channels-last memory format.
+
+    :meth:`torch.nn.Module.to` would fail on 3D convolutions. mmcv's weight
+    standardization cannot read this format.
+    """
+    for module in model.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and not (
+                isinstance(module, (ConvAWS2d, ConvWS2d))):
+            module.to(memory_format=torch.channels_last)

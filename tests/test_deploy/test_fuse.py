@@ -176,3 +176,39 @@ def test_activations_of_timms_norms_remain():
     x = torch.randn(2, 3, 4, 4)
     assert model(x).min() == 0
     torch.testing.assert_close(fused(x), model(x))
+
+
+def test_a_norm_of_a_sum_stays():
+    """timm's RepViT defines it after one of the sum's convolutions."""
+    repvit = pytest.importorskip('timm.models.repvit')
+    model = randomize(repvit.RepVggDw(4, 3)).eval()
+    fused = fuse_for_inference(model)
+    x = torch.randn(2, 4, 5, 5)
+    torch.testing.assert_close(fused(x), model(x))
+
+
+def test_convolutions_that_timm_returns_are_not_folded():
+    pytest.importorskip('timm')
+    model = randomize(MODELS.build(dict(
+        type='TimmBackbone', model_name='ghostnet_050', out_indices=(0, 1))))
+    model.eval()
+    x = torch.randn(1, 3, 32, 32)
+    for got, expected in zip(fuse_for_inference(model)(x), model(x)):
+        scale = expected.abs().max()
+        torch.testing.assert_close(got / scale, expected / scale)
+
+
+@pytest.mark.parametrize('name', ['ConvWS', 'ConvAWS'])
+def test_convolutions_that_normalize_their_weight_are_not_folded(name):
+    model = randomize(ConvModule(
+        8, 4, 3, conv_cfg=dict(type=name), norm_cfg=dict(type='BN'))).eval()
+    fused = fuse_for_inference(model)
+    assert len(norms(fused)) == 1
+    x = torch.randn(2, 8, 5, 5)
+    torch.testing.assert_close(fused(x), model(x))
+
+
+def test_3d_convolutions_remain():
+    model = nn.Sequential(nn.Conv3d(2, 3, 1), nn.BatchNorm3d(3)).eval()
+    x = torch.randn(1, 2, 4, 4, 4)
+    torch.testing.assert_close(fuse_for_inference(model)(x), model(x))

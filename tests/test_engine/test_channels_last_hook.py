@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 
 import torch
+from mmcv.cnn import ConvWS2d
 from mmengine.model import MMDistributedDataParallel
 from mmpose.registry import HOOKS, MODELS
 
@@ -34,3 +35,12 @@ def test_wrapped_models_are_left_alone():
             info=log.append)))
     assert wrapped.module.weight.is_contiguous()
     assert log == ['ChannelsLastHook does nothing in several processes']
+
+
+def test_other_weights_keep_their_layout():
+    """mmcv's weight standardization and 3D convolutions need it."""
+    model = torch.nn.ModuleList([ConvWS2d(4, 8, 3), torch.nn.Conv3d(4, 8, 3)])
+    HOOKS.build(dict(type='ChannelsLastHook')).before_run(
+        SimpleNamespace(model=model))
+    model[0](torch.randn(2, 4, 5, 5))
+    assert all(module.weight.is_contiguous() for module in model)

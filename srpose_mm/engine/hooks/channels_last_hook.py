@@ -1,13 +1,14 @@
-import torch
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmpose.registry import HOOKS
 
+from srpose_mm.models.layers import use_channels_last
+
 
 @HOOKS.register_module()
 class ChannelsLastHook(Hook):
-    """Keep the model's weights in channels-last memory.
+    """Keep the weights of convolutions in channels-last memory.
 
     Convolutions follow the layout of their weights. On CPUs the grouped
     convolutions of super-resolution heads run about three times as fast in
@@ -21,4 +22,4 @@ class ChannelsLastHook(Hook):
             runner.logger.info('ChannelsLastHook does nothing in several '
                                'processes')
         else:
-            runner.model.to(memory_format=torch.channels_last)
+            use_channels_last(runner.model)
