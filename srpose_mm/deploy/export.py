@@ -40,6 +40,7 @@ BATCH_SIZE = 3
 RELATIVE_TOLERANCE = 1e-4
 PIXEL_TOLERANCE = 1e-2
 NOISE_DRAWS = 4
+IMAGE_DRAWS = 10
 
 
 class ExportMismatch(RuntimeError):
@@ -159,8 +160,9 @@ def export_model(config: ConfigLike,
         ImportError: If onnx or onnxruntime is missing for an ONNX file.
         OSError: If a file cannot be read or written.
         ValueError: If the model does not predict heatmaps, the checkpoint
-            does not fit, the codec cannot decode, the input size does not fit
-            or torch cannot export a layer.
+            does not fit, the codec cannot decode, the input size does not
+            fit, torch cannot export a layer, or no peak is clear enough to be
+            compared.
         ExportMismatch: If a keypoint differs by more than 0.01 px or another
             output by more than 1e-4 of its highest value.
     """
@@ -172,10 +174,8 @@ def export_model(config: ConfigLike,
     if decode is not False:
         decode = _can_decode(model.head.decoder, size, bool(decode))
     reference = DeployedModel(model, decode, normalize)
-    images = torch.rand((BATCH_SIZE, input_channels(cfg), *size[::-1]),
-                        generator=torch.Generator().manual_seed(0))
-    images = 255 * images if normalize else 4 * images - 2
-    expected, steady = _expect(reference, images)
+    images, expected, steady = _draw_images(
+        reference, (BATCH_SIZE, input_channels(cfg), *size[::-1]))
     shapes = {name: tuple(tensor.shape[1:])
               for name, tensor in dict(inputs=images, **expected).items()}
     facts = describe(cfg, model, shapes, normalize,
@@ -189,7 +189,12 @@ def export_model(config: ConfigLike,
         if format == 'onnx':
             _write_onnx(deployed, images[:1], path, shapes, facts, opset)
         else:
-            _write_torchscript(deployed, images[:1], path, facts)
+            # torch's own check would run the model on the traced image only.
+            traced = torch.jit.trace(deployed, images[:1], check_trace=False)
+            torch.jit.save(
+                torch.jit.freeze(traced),
+                str(path),
+                _extra_files={'metadata.json': json.dumps(facts)})
         differences = _compare(expected, _run(path, format, images), steady)
     compared = (int(steady.sum()), steady.numel()) if decode else None
     return ExportResult(out, shapes, differences, compared)
@@ -233,6 +238,26 @@ def _can_decode(codec: Any, size: Tuple[int, int], required: bool) -> bool:
             f'got {type(codec).__name__} for {codec_size}; export without '
             'decode')
     return can_decode
+
+
+def _draw_images(
+    reference: DeployedModel, shape: Tuple[int, ...]
+) -> Tuple[Tensor, Dict[str, Tensor], Optional[Tensor]]:
+    """Return random images and what :func:`_expect` returns for them.
+
+    Images are drawn until a keypoint of them is steady.
+    """
+    for seed in range(IMAGE_DRAWS):
+        images = torch.rand(
+            shape, generator=torch.Generator().manual_seed(seed))
+        images = 255 * images if reference.normalize else 4 * images - 2
+        expected, steady = _expect(reference, images)
+        if steady is None or steady.any():
+            return images, expected, steady
+    raise ValueError(
+        f'expected a clear peak in {IMAGE_DRAWS} batches of random images, '
+        'got none, so that the file could not be compared with the model; '
+        'export without decode')
 
 
 @torch.no_grad()
@@ -324,17 +349,6 @@ def _write_onnx(deployed: DeployedModel, image: Tensor, path: Path,
         model, {key: json.dumps(value) for key, value in facts.items()})
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
-
-
-def _write_torchscript(deployed: DeployedModel, image: Tensor, path: Path,
-                       facts: Dict[str, Any]) -> None:
-    """Write a TorchScript file with its metadata."""
-    # torch's own check would run the model on the traced image only.
-    traced = torch.jit.trace(deployed, image, check_trace=False)
-    torch.jit.save(
-        torch.jit.freeze(traced),
-        str(path),
-        _extra_files={'metadata.json': json.dumps(facts)})
 
 
 def _run(path: Path, format: str, images: Tensor) -> Tuple[Tensor, ...]:

@@ -217,6 +217,25 @@ def test_keypoints_that_noise_moves_are_not_compared(tmp_path):
     assert export_model(cfg, tmp_path / 'model.onnx').compared == (6, 9)
 
 
+def test_images_are_drawn_until_a_peak_is_clear(tmp_path, monkeypatch):
+    cfg = heatmaps_as_images(dict(SR_HEATMAP, refine='none'), EqualPeaks)
+    original, draws = export._expect, []
+
+    def expect(reference, images):
+        draws.append(images)
+        expected, steady = original(reference, images)
+        return expected, steady & (len(draws) > 2)
+
+    monkeypatch.setattr(export, '_expect', expect)
+    assert export_model(cfg, tmp_path / 'model.onnx').compared == (6, 9)
+    assert len(draws) == 3 and not torch.equal(*draws[:2])
+    monkeypatch.setattr(export, 'IMAGE_DRAWS', 1)
+    draws.clear()
+    with pytest.raises(ValueError, match='clear peak in 1 batches'):
+        export_model(cfg, tmp_path / 'other.onnx')
+    assert not (tmp_path / 'other.onnx').exists()
+
+
 def change_outputs(monkeypatch, change):
     """Let exported files return other outputs."""
     original = export._run
