@@ -3,6 +3,7 @@ from copy import deepcopy
 from typing import Any, List
 
 from mmengine.config import Config
+from mmpose.registry import KEYPOINT_CODECS
 
 from ..codecs import SRAssociativeEmbedding, SRHeatmap
 from ..configs import iter_typed, type_name
@@ -52,10 +53,13 @@ def make_codec(cfg: Config, stock: StockModel, heatmap_size: Size,
 def _sigma(stock: StockModel, heatmap_size: Size) -> float:
     """Return the stock Gaussian's width in cells of the new grid.
 
-    Codecs without heatmaps are assigned the usual width of MMPose's
+    Codecs without Gaussian heatmaps are assigned the usual width of MMPose's
     heatmaps, 2 cells of a quarter-size map.
     """
-    size, sigma = stock.codec.get('heatmap_size'), stock.codec.get('sigma')
+    codec, size = stock.codec, stock.codec.get('heatmap_size')
+    sigma = codec.get('sigma')
+    if sigma is None and codec.get('heatmap_type') != 'combined':
+        sigma = getattr(KEYPOINT_CODECS.build(codec), 'sigma', None)
     if size is None or not isinstance(sigma, (int, float)):
         size, sigma = stock.input_size, 8
     sigma = sigma * heatmap_size[0] / size[0]
@@ -133,9 +137,9 @@ def _bottom_up_pipeline(cfg: Config, codec: dict) -> List[dict]:
 def set_flip(cfg: Config, stock: StockModel) -> None:
     """Set how a flipped image's heatmaps are put back on the new grid.
 
-    An MSRA crop and a tensor are mirrored about points that differ by one
-    input pixel; a shift of one cell compensates this. UDP's crop has no such
-    difference.
+    As in MMPose's configs, the map of a mirrored image is shifted by one cell
+    unless crops are made by UDP. MMPose centers other crops at w / 2, while
+    mirroring turns a tensor about (w - 1) / 2.
     """
     test_cfg = dict(cfg.model.get('test_cfg') or {})
     if stock.bottom_up:

@@ -66,7 +66,9 @@ def srpose_parts(stock: StockModel, heatmap_size: Optional[Size]) -> NewParts:
             'scheme=\'sr\'')
     backbone, neck, grids = _srpose_neck(stock)
     last, heatmap_size = _fit(grids[-1], stock.input_size, heatmap_size)
-    strides = [round(stock.input_size[0] / width) for width, _ in grids[:-1]]
+    # The maps of a crop that no stride divides are larger by a part of a cell.
+    strides = [2**round(log2(stock.input_size[0] / width))
+               for width, _ in grids[:-1]]
     widths = WIDTHS[:len(grids)]
     neck.update(num_keypoints=stock.num_keypoints, out_channels=widths)
     head = dict(

@@ -63,6 +63,16 @@ def test_srpose_behind_outputs_of_four_strides():
     check_trains(cfg)
 
 
+@pytest.mark.parametrize('size', [(144, 192), (80, 112), (48, 80)])
+def test_srpose_with_a_size_that_no_stride_divides(size):
+    """The maps are rounded up; the factors stay those of the strides."""
+    cfg = load_config(RES50)
+    cfg.codec.input_size = cfg.model.head.decoder.input_size = size
+    cfg = swap_head(cfg, 'srpose')
+    assert cfg.model.head.upscale_factors == (8, 4, 2, 4)
+    check_trains(cfg)
+
+
 def test_srpose_behind_a_backbone_of_a_user():
     cfg = swap_head(with_backbone(dict(
         type='BackboneOfAUser', out_indices=(0, 2, 3))), 'srpose')

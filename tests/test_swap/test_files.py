@@ -323,7 +323,7 @@ def test_tool_offers_all_refinements(work_dir, capsys):
 
 
 @pytest.mark.parametrize('options, message', [
-    (['--sigma', 0], 'a positive sigma, got 0'),
+    (['--sigma', 0], 'a positive, finite sigma, got 0'),
     (['--heatmap-size', 0, 8], r'heatmap_size to be .* got \(0, 8\)'),
     (['--backbone', 'resnet18'], 'backbone to be \'timm:NAME\', got \'resne'),
     (['--backbone', 'timm:resnet18', '--checkpoint', 'stock.pth'],

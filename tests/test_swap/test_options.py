@@ -8,6 +8,7 @@ from mmpose.structures import PoseDataSample
 
 from srpose_mm.apis import swap_head
 from srpose_mm.codecs import REFINEMENTS
+from srpose_mm.configs import load_config
 
 from ..support.stock_models import AE, RES50, RTMPOSE, UDP
 
@@ -23,6 +24,18 @@ def test_codec_of_msra():
     dark = swap_head('td-hm_res50_dark-8xb64-210e_coco-256x192').codec
     assert dark.unbiased is True and dark.refine == 'dark'
     assert 'use_udp' not in dark
+
+
+@pytest.mark.parametrize('name, size, codec, sigma', [
+    (UDP, (96, 128), dict(type='UDPHeatmap'), 4),  # 2 of 96
+    (AE, (128, 128), dict(type='AssociativeEmbedding'), 8),  # 128 / 64 of 128
+], ids=['UDPHeatmap', 'AssociativeEmbedding'])
+def test_default_widths_of_stock_codecs(name, size, codec, sigma):
+    cfg = load_config(name)
+    size_in = cfg.codec.input_size
+    codec.update(input_size=size_in, heatmap_size=size)
+    cfg.codec = cfg.model.head.decoder = codec
+    assert swap_head(cfg).codec.sigma == sigma
 
 
 def test_codec_of_udp():
@@ -102,10 +115,10 @@ def test_options():
     (dict(heatmap_size=96), r'heatmap_size to be \(width, height\), got 96'),
     (dict(unbiased='yes'), r'unbiased to be one of .*, got \'yes\''),
     (dict(heatmap_size=(0, 128)), r'heatmap_size to be .*\(0, 128\)'),
-    (dict(sigma=0), 'a positive sigma, got 0'),
-    (dict(sigma=-1), 'a positive sigma, got -1'),
+    (dict(sigma=0), 'a positive, finite sigma, got 0'),
+    (dict(sigma=-1), 'a positive, finite sigma, got -1'),
     (dict(sigma='8'), 'sigma to be a number, got \'8\''),
-    (dict(sigma=float('nan')), 'a positive sigma, got nan'),
+    (dict(sigma=float('nan')), 'a positive, finite sigma, got nan'),
     (dict(refine='foo'), r'refine to be one of \(\'none\', .*got \'foo\''),
     (dict(backbone='resnet18'), 'backbone to be \'timm:NAME\', got \'resne'),
     (dict(scheme='simple'),
