@@ -97,6 +97,7 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
         input_size, heatmap_size = arguments.check_sizes(
             self, input_size, heatmap_size)
         arguments.check_choice(self, 'target', target, arguments.TARGETS)
+        arguments.check_udp(self, use_udp, heatmap_size)
         arguments.check_odd(self, 'decode_nms_kernel', decode_nms_kernel)
         super().__init__(
             input_size,

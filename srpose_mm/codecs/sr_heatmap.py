@@ -100,6 +100,7 @@ class SRHeatmap(MSRAHeatmap):
         arguments.check_choice(self, 'refine', refine, refinement.REFINEMENTS)
         arguments.check_choice(self, 'target', target, arguments.TARGETS)
         arguments.check_choice(self, 'unbiased', unbiased, (True, False))
+        arguments.check_udp(self, use_udp, heatmap_size)
         if blur_kernel_size is None:
             blur_kernel_size = arguments.matching_blur(sigma)
         arguments.check_odd(self, 'blur_kernel_size', blur_kernel_size)

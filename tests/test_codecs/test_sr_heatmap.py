@@ -213,7 +213,11 @@ def test_a_gaussian_that_reaches_in_counts():
 
 @pytest.mark.parametrize('kwargs, message', [
     (dict(refine='drak'), "refine to be one of .* got 'drak'"),
-    (dict(sigma=-1), 'positive sigma, got -1'),
+    (dict(sigma=-1), 'positive, finite sigma, got -1'),
+    (dict(sigma=float('inf')), 'positive, finite sigma, got inf'),
+    (dict(use_udp='no'), "use_udp to be one of .* got 'no'"),
+    (dict(use_udp=True, heatmap_size=(1, 64)), r'2 or more .* got \(1, 64\)'),
+    (dict(heatmap_size=np.array([48, 64])), r'heatmap_size to be .* got arr'),
     (dict(blur_kernel_size=4), 'odd, positive blur_kernel_size, got 4'),
     (dict(heatmap_size=(0, 4)), r'heatmap_size to be .* got \(0, 4\)'),
     (dict(heatmap_size=64), 'heatmap_size to be .* got 64'),

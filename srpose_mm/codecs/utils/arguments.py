@@ -19,8 +19,9 @@ def check_sizes(codec: Any, input_size: Any,
                 heatmap_size: Any) -> Tuple[Tuple[int, int], Tuple[int, int]]:
     """Return both sizes as integers, (w, h) and (W, H), or raise."""
     input_size = check_size(codec, 'input_size', input_size)
-    return input_size, check_size(codec, 'heatmap_size', heatmap_size
-                                  or input_size)
+    if heatmap_size is None:
+        heatmap_size = input_size
+    return input_size, check_size(codec, 'heatmap_size', heatmap_size)
 
 
 def check_size(codec: Any, name: str, size: Any) -> Tuple[int, int]:
@@ -37,8 +38,9 @@ def check_positive(codec: Any, name: str, value: Any) -> float:
     if isinstance(value, str) or not np.isscalar(value):
         raise TypeError(f'{type(codec).__name__}: expected {name} to be a '
                         f'number, got {value!r}')
-    require(codec, value > 0, f'expected a positive {name}, got {value}; it '
-            'is in heatmap cells, leave it out for the default')
+    require(codec, 0 < value < np.inf, f'expected a positive, finite {name}, '
+            f'got {value}; it is in heatmap cells, leave it out for the '
+            'default')
     return float(value)
 
 
@@ -61,6 +63,14 @@ def check_choice(codec: Any, name: str, value: Any, choices: Sequence) -> None:
             f'{tuple(choices)}, got {value!r}')
 
 
+def check_udp(codec: Any, use_udp: Any, heatmap_size: Tuple[int, int]) -> None:
+    """Raise unless ``use_udp`` is a bool that heatmaps (W, H) can have."""
+    check_choice(codec, 'use_udp', use_udp, (True, False))
+    require(codec, not use_udp or min(heatmap_size) > 1,
+            'expected a heatmap_size of 2 or more cells on each side with '
+            f'use_udp=True, got {heatmap_size}')
+
+
 def matching_blur(sigma: float) -> int:
     """Return the blur size of DARK for a sigma: 11 for 2, 51 for 8.
 
@@ -81,7 +91,7 @@ def codec_settings(codec: Any) -> dict:
 def check_crop(owner: Any, codec: Any, crop: Optional[Sequence[int]]) -> None:
     """Raise unless a pipeline's crop (w, h), if known, fits the codec."""
     expected = getattr(codec, 'input_size', None)
-    if None in (expected, crop):
+    if expected is None or crop is None:
         return
     expected, crop = tuple(expected), tuple(crop)
     require(owner, crop == expected, 'expected crops of the codec\'s '
