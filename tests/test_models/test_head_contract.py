@@ -10,7 +10,7 @@ from ..support.heads import NAMES, build, samples
 
 LOSSES = dict(
     sr_head={'loss_kpt'},
-    srpose={'loss_lr', *(f'loss_kpt_{i}' for i in range(4))},
+    srpose={'loss_low_res', *(f'loss_kpt_{i}' for i in range(4))},
     bottom_up={'loss_kpt', 'loss_pull', 'loss_push'})
 FACTORS = dict(
     sr_head=dict(upscale_factor=2),
@@ -88,6 +88,9 @@ def test_flip_test_averages_the_heatmaps(name, shift):
     expected = (original + mirrored) / 2
     for field, heatmaps in zip(fields, expected):
         torch.testing.assert_close(field.heatmaps, heatmaps)
+        # A view would be dumped with the heatmaps of its batch.
+        for maps in field.values():
+            assert maps.untyped_storage().nbytes() == maps.nbytes
 
 
 @pytest.mark.parametrize('shift', [False, True])

@@ -82,7 +82,7 @@ def test_loss_is_the_formula():
     target = torch.stack([s.gt_fields.heatmaps for s in samples])
     weights = torch.cat(
         [s.gt_instance_labels.keypoint_weights for s in samples])
-    names = ['loss_lr', 'loss_kpt_0', 'loss_kpt_1', 'loss_kpt_2', 'loss_kpt_3']
+    names = ['loss_low_res', *(f'loss_kpt_{i}' for i in range(4))]
     factors = [1e-4, 1, 1, 1, 1]
     for name, factor, heatmaps in zip(names, factors,
                                       head.forward_levels(feats)):
@@ -99,7 +99,8 @@ def test_loss_weights():
     weighted = build(loss_weights=(1, 0, 0, 0, 2))
     weighted.load_state_dict(plain.state_dict())
     before, after = (head.loss(feats, samples) for head in (plain, weighted))
-    torch.testing.assert_close(after['loss_lr'], 1e4 * before['loss_lr'])
+    torch.testing.assert_close(after['loss_low_res'],
+                               1e4 * before['loss_low_res'])
     torch.testing.assert_close(after['loss_kpt_3'], 2 * before['loss_kpt_3'])
     assert after['loss_kpt_0'] == 0
 

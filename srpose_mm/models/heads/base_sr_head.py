@@ -84,7 +84,12 @@ class BaseSRHead(SRHeadMixin, HeatmapHead):
         if not self._needs_heatmaps(test_cfg):
             meta = batch_data_samples[0].metainfo
             return self.decode(self.predict_peaks(feats, meta, test_cfg))
-        return super().predict(feats, batch_data_samples, test_cfg)
+        outputs = super().predict(feats, batch_data_samples, test_cfg)
+        if test_cfg.get('output_heatmaps', False):
+            for field in outputs[1]:
+                # A view would be dumped with the heatmaps of its batch.
+                field.heatmaps = field.heatmaps.clone()
+        return outputs
 
     def _needs_heatmaps(self, test_cfg: dict) -> bool:
         """Return True if the peaks alone do not give the same result."""

@@ -149,8 +149,9 @@ class SRAssociativeEmbeddingHead(SRHeadMixin, AssociativeEmbeddingHead):
         utils.check_cell_size(self, heatmaps.shape[-2:], meta)
         preds = self.decode((heatmaps, tags))
         if test_cfg.get('output_heatmaps', False):
+            # Views would be dumped with the maps of their batch.
             return preds, [
-                PixelData(heatmaps=h, tags=t)
+                PixelData(heatmaps=h.clone(), tags=t.clone())
                 for h, t in zip(heatmaps.detach(), tags.detach())
             ]
         return preds

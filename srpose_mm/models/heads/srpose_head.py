@@ -31,6 +31,8 @@ class SRPoseHead(BaseSRHead):
     Shapes: (lr, feat_0, ..., feat_{n-1}), coarse to fine, with lr
     (B, K, h_0, w_0) and feat_i (B, C_i, h_i, w_i) -> (B, K, H, W) with H =
     r_{n-1} * h_{n-1}. The heatmap of level i is r_i times as fine as feat_i.
+    The strides should divide the input's size: otherwise the coarser heatmaps
+    extend beyond the input while their targets do not.
 
     Args:
         in_channels: Channels of each level, C_0 to C_{n-1}.
@@ -99,7 +101,7 @@ class SRPoseHead(BaseSRHead):
                 len(values) == expected, f'expected {expected} {name} for '
                 f'{levels} levels of in_channels, got {len(values)}: {values}')
         self.loss_weights = tuple(options.pop('loss_weights'))
-        self.loss_names = ('loss_lr',
+        self.loss_names = ('loss_low_res',
                            *(f'loss_kpt_{i}' for i in range(levels)))
         self.sr_blocks = nn.ModuleList(
             SRBlock(channels, out_channels, *numbers)
