@@ -75,6 +75,18 @@ def test_keypoints_for_a_stock_head(toy_coco):
         check(coco(toy_coco), 'HeatmapHead')
 
 
+def test_several_encoders(toy_coco):
+    dataset = coco(toy_coco)
+    dataset['pipeline'][1].update(encoder=[CODEC, CODEC], multilevel=True)
+    check(dataset, 'HeatmapHead')
+    with pytest.raises(ValueError, match='expected one encoder in GenerateTar'
+                       'get for SRHead, got 2; write encoder=codec'):
+        check(dataset)
+    dataset['pipeline'][1]['encoder'][1] = dict(CODEC, target='keypoints')
+    with pytest.raises(ValueError, match='such as SRHead, got HeatmapHead'):
+        check(dataset, 'HeatmapHead')
+
+
 def test_wrapped_models(toy_coco, monkeypatch):
     monkeypatch.setattr(
         'srpose_mm.engine.hooks.check_targets_hook.is_model_wrapper',

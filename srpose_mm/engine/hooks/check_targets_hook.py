@@ -16,8 +16,9 @@ class CheckTargetsHook(Hook):
 
     Raises:
         ValueError: If the annotations and the metainfo of a data set differ
-            in their number of keypoints, or if an encoder has
-            ``target='keypoints'`` and the head cannot make heatmaps of them.
+            in their number of keypoints, if an encoder has
+            ``target='keypoints'`` and the head cannot make heatmaps of them,
+            or if a head of this package has several encoders.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -49,15 +50,24 @@ class CheckTargetsHook(Hook):
     def _check_encoders(dataset: Any, head: Any) -> None:
         """Compare what the encoders make with what the head can use."""
         pipeline = getattr(dataset, 'pipeline', None)
+        name = type(head).__name__
         for step in getattr(pipeline, 'transforms', ()):
-            if (isinstance(step, GenerateTarget)
-                    and getattr(step.encoder, 'target', '') == 'keypoints'
-                    and not hasattr(head, 'factor_argument')):
+            if not isinstance(step, GenerateTarget):
+                continue
+            encoders = step.encoder
+            encoders = encoders if isinstance(encoders, list) else [encoders]
+            if hasattr(head, 'factor_argument'):
+                if len(encoders) > 1:
+                    raise ValueError(
+                        'CheckTargetsHook: expected one encoder in '
+                        f'GenerateTarget for {name}, got {len(encoders)}; '
+                        'write encoder=codec')
+            elif 'keypoints' in [getattr(encoder, 'target', None)
+                                 for encoder in encoders]:
                 raise ValueError(
                     'CheckTargetsHook: expected a head that makes heatmaps of '
-                    f'keypoints, such as SRHead, got {type(head).__name__}; '
-                    'write target=\'heatmaps\' in the codec, or change the '
-                    'head')
+                    f'keypoints, such as SRHead, got {name}; write '
+                    'target=\'heatmaps\' in the codec, or change the head')
 
 
 def _datasets(dataset: Any) -> Iterator[Any]:

@@ -107,7 +107,8 @@ class SafeCheckpointHook(CheckpointHook):
             raise CheckpointError(
                 'expected an intact checkpoint in '
                 f'{str(paths[0].parent)!r} to resume from, got {len(paths)} '
-                'that cannot be read; train without resume')
+                'that cannot be read; train without resume, or with another '
+                'checkpoint as load_from')
         return None
 
     def _written(self, runner: Runner) -> List[Path]:
