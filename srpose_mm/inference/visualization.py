@@ -170,7 +170,8 @@ def named_heatmaps(model: nn.Module, inputs: Tensor) -> Dict[str, Tensor]:
     if hasattr(model.head, 'forward_levels'):
         maps = model.head.forward_levels(feats)
         levels = [f'level {level}' for level in range(len(maps) - 2)]
-        return dict(zip(['LR', *levels, 'HR'], maps))
+        # Heads of one level have the finest map only.
+        return dict(zip(['LR', *levels, 'HR'][-len(maps):], maps))
     heatmaps = model.head(feats)
     if not isinstance(heatmaps, Tensor) or heatmaps.ndim != 4:
         raise TypeError('expected a head that predicts heatmaps (B, K, H, W), '

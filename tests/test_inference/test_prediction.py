@@ -153,6 +153,20 @@ def test_a_side_that_opencv_does_not_warp(run, tmp_path):
     assert summary.images + len(summary.skipped) == 1
 
 
+def test_a_picture_that_cannot_be_encoded(run, tmp_path, monkeypatch):
+    """For example a WebP of more than 16383 px, in OpenCV 5."""
+    for name in 'ab':
+        picture(tmp_path / 'in' / f'{name}.png')
+    encode = cv2.imencode
+    results = [(False, ())]
+    monkeypatch.setattr(cv2, 'imencode', lambda *args: (
+        results.pop() if results else encode(*args)))
+    summary = run(tmp_path / 'in')
+    [(path, reason)] = summary.skipped
+    assert path.name == 'a.png' and 'cannot write it as .png' in reason
+    assert summary.images == 1 and len(summary.files) == 2
+
+
 def test_a_playlist_is_not_followed(run, tmp_path):
     """FFmpeg would read the file that it names."""
     secret = video(tmp_path / 'secret.avi')

@@ -111,6 +111,21 @@ def test_one_row_without_keypoints(model, image):
     assert len(row[-1].collections[0].get_offsets()) == 17
 
 
+def test_a_head_of_one_level(demo, image):
+    neck = demo.model.pop('neck')
+    demo.model.head = dict(
+        type='SRHead', in_channels=neck.in_channels[0], out_channels=17,
+        deconv_out_channels=(8, 8, 8), deconv_kernel_sizes=(4, 4, 4),
+        decoder=demo.codec)
+    model = init_model(demo, device='cpu')
+    with torch.no_grad():
+        maps = named_heatmaps(model, input_of(model, image))
+    assert list(maps) == ['HR']
+    [row] = by_rows(draw_heatmaps(model, image, BOX), 3)
+    np.testing.assert_allclose(
+        shown(row[1]), maps['HR'][0].amax(dim=0), atol=1e-6)
+
+
 @pytest.mark.parametrize('names', [None, 'abcd'])
 def test_selected_channels(model, image, names, monkeypatch):
     """The keypoints that a model predicts are drawn with their names.
