@@ -42,8 +42,12 @@ def make_codec(cfg: Config, stock: StockModel, heatmap_size: Size,
     elif is_udp or crops_by_udp(cfg) or stock.codec.get('use_udp'):
         codec['use_udp'] = True
     if is_udp or stock.codec.get('unbiased'):
+        codec['unbiased'] = True
         # These stock codecs refine peaks by DARK.
-        codec.update(unbiased=True, refine='dark')
+        if type_name(stock.codec) != 'SRHeatmap':
+            codec['refine'] = 'dark'
+    if 'refine' in stock.codec:
+        codec['refine'] = stock.codec.refine
     codec.update({k: v for k, v in options.items() if v is not None})
     kind = SRAssociativeEmbedding if stock.bottom_up else SRHeatmap
     kind(**codec)  # raises if an option does not fit

@@ -1,5 +1,6 @@
 """Write a swapped config, and the weights that stay."""
 import re
+from contextlib import ExitStack
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Dict, NamedTuple, Optional, Tuple, Union
@@ -9,7 +10,12 @@ from mmengine.registry import DefaultScope
 from mmpose.registry import MODELS
 from torch import Tensor
 
-from ..checkpoints import check_out, load_weights, save_checkpoint
+from ..checkpoints import (
+    atomic_write,
+    check_out,
+    load_weights,
+    save_checkpoint,
+)
 from ..configs import load_config, locate_config
 from ..version import __version__
 from .features import build_shapes
@@ -80,14 +86,29 @@ def swap_files(config: Union[str, Path],
             # The checkpoint replaces all weights that this would download.
             cfg.model.backbone.init_cfg = None
             cfg.model.backbone.pop('pretrained', None)
-        meta = dict(
-            swapped_from=Path(checkpoint).name, srpose_mm_version=__version__)
-        save_checkpoint(
-            dict(state_dict=weights.state_dict, meta=meta), new_checkpoint)
-    header = (f'Made by srpose_mm {__version__}: swap_head '
-              f'{Path(str(config)).name} --scheme {scheme}')
-    write_config(cfg, location, out, header)
+    with ExitStack() as stack:
+        if weights is not None:
+            meta = dict(swapped_from=Path(checkpoint).name,
+                        srpose_mm_version=__version__)
+            # The checkpoint is replaced after the config is written.
+            unfinished = stack.enter_context(atomic_write(new_checkpoint))
+            save_checkpoint(
+                dict(state_dict=weights.state_dict, meta=meta), unfinished)
+        write_config(cfg, location, out, _describe(config, scheme, options))
     return SwapFiles(cfg, out, new_checkpoint, weights)
+
+
+def _describe(config: Union[str, Path], scheme: str,
+              options: Dict[str, Any]) -> str:
+    """Return the command that makes a config."""
+    words = [f'Made by srpose_mm {__version__}: swap_head', Path(config).name,
+             '--scheme', scheme]
+    for name, value in options.items():
+        if value is not None:
+            values = value if isinstance(value, (list, tuple)) else [value]
+            words += [f'--{name.replace("_", "-")}',
+                      *(str(v) for v in values if v is not True)]
+    return ' '.join(words)
 
 
 def keep_weights(stock: Config, swapped: Config,

@@ -27,6 +27,9 @@ def write_config(cfg: Config, base: str, out: Path, header: str) -> None:
         base: The file or ``PACKAGE::PATH`` to inherit from.
         out: The file to write.
         header: A comment for the first line of the file.
+
+    Raises:
+        ValueError: If a value of the config has no literal.
     """
     with atomic_write(out) as unfinished:
         try:
@@ -38,9 +41,7 @@ def write_config(cfg: Config, base: str, out: Path, header: str) -> None:
         except Exception as err:
             get_logger().info(f'{out} inherits nothing from {base} '
                               f'({type(err).__name__}: {err})')
-            text = cfg.pretty_text
-            unfinished.write_text(text)
-            _check(unfinished, cfg)
+            text = _all_lines(cfg, unfinished)
         unfinished.write_text(f'# {header}\n{text}')
 
 
@@ -50,6 +51,19 @@ def same_config(one: Config, other: Config) -> bool:
     The scope that MMEngine adds to values inherited from MMPose is ignored.
     """
     return _unscoped(one.to_dict()) == _unscoped(other.to_dict())
+
+
+def _all_lines(cfg: Config, path: Path) -> str:
+    """Return the lines of a config without a base, checked in a file."""
+    try:
+        path.write_text(cfg.pretty_text)
+        _check(path, cfg)
+    # A function or an object has no literal.
+    except Exception as err:
+        raise ValueError('expected a config whose values have literals, got '
+                         f'one that fails with {type(err).__name__}: '
+                         f'{err}') from err
+    return cfg.pretty_text
 
 
 def _check(path: Path, cfg: Config) -> None:

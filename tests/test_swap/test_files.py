@@ -96,9 +96,32 @@ def test_all_lines_where_differences_do_not_do(work_dir):
 def test_no_file_without_a_literal(work_dir):
     cfg = swap_head(RES50)
     cfg.model.head.loss = torch.nn.MSELoss()
-    with pytest.raises(NameError, match='MSELoss'):
+    with pytest.raises(ValueError, match='have literals, .* NameError: .*MSE'):
         write_config(cfg, locate_config(RES50), work_dir / 'mine.py', 'Made')
     assert files_in(work_dir) == []
+
+
+def test_no_checkpoint_without_its_config(work_dir, monkeypatch):
+    save_weights(RES50, 'weights.pth')
+    (work_dir / 'mine.pth').write_text('as before')
+
+    def fail(*args):
+        raise ValueError('no literal')
+
+    monkeypatch.setattr('srpose_mm.swap.files.write_config', fail)
+    with pytest.raises(ValueError, match='no literal'):
+        swap_files(RES50, 'mine.py', checkpoint='weights.pth')
+    assert (work_dir / 'mine.pth').read_text() == 'as before'
+    assert files_in(work_dir) == ['mine.pth', 'weights.pth']
+
+
+def test_the_header_is_the_command(work_dir):
+    swap_files(f'{RES50}.py', 'mine.py', heatmap_size=(96, 128), sigma=4.,
+               refine='none', unbiased=True, backbone=None)
+    first = (work_dir / 'mine.py').read_text().splitlines()[0]
+    assert first.endswith(
+        f': swap_head {RES50}.py --scheme sr --heatmap-size 96 128 '
+        '--sigma 4.0 --refine none --unbiased')
 
 
 CLASSES = '''

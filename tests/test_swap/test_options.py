@@ -38,6 +38,18 @@ def test_default_widths_of_stock_codecs(name, size, codec, sigma):
     assert swap_head(cfg).codec.sigma == sigma
 
 
+@pytest.mark.parametrize('options', [
+    dict(refine='dark'), dict(refine='none', unbiased=True),
+    dict(unbiased=True)], ids=str)
+def test_refinement_of_an_sr_codec(options):
+    cfg = swap_head(RES50)
+    cfg.codec.update(options)
+    cfg.model.head.decoder.update(options)
+    codec = swap_head(cfg, 'srpose').codec
+    for name in ('refine', 'unbiased'):
+        assert codec.get(name) == options.get(name)
+
+
 def test_codec_of_udp():
     codec = swap_head(UDP).codec
     assert codec.use_udp is True and codec.unbiased is True
