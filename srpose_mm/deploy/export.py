@@ -271,7 +271,7 @@ def _expect(reference: DeployedModel,
     model = reference.model
     feats = forward_images(model.extract_feat, reference.preprocess(images),
                            type(model.backbone).__name__)
-    names = _name_maps(model.head, feats)
+    names = _name_maps(model.head, feats, reference.decode)
     outputs = reference.predict(feats)
     if not reference.decode:
         return dict(zip(names, outputs)), None
@@ -283,8 +283,12 @@ def _expect(reference: DeployedModel,
     return dict(keypoints=keypoints, scores=scores), steady
 
 
-def _name_maps(head: nn.Module, feats: Tuple[Tensor, ...]) -> Tuple[str, ...]:
-    """Check that a head predicts heatmaps, and return its outputs' names."""
+def _name_maps(head: nn.Module, feats: Tuple[Tensor, ...],
+               decode: bool) -> Tuple[str, ...]:
+    """Check that a head predicts heatmaps, and return its outputs' names.
+
+    Heatmaps to decode need the codec's size.
+    """
     names = ('heatmaps', )
     if isinstance(head, AssociativeEmbeddingHead):
         names = ('heatmaps', 'tags')
@@ -298,6 +302,12 @@ def _name_maps(head: nn.Module, feats: Tuple[Tensor, ...]) -> Tuple[str, ...]:
     if not all(m.isfinite().all() for m in maps):
         raise ValueError('expected finite heatmaps of random images, got inf '
                          'or NaN; check the weights')
+    size = tuple(maps[0].shape[:1:-1])
+    if decode and size != tuple(head.decoder.heatmap_size):
+        raise ValueError(
+            'expected heatmaps of the codec\'s size (W, H) '
+            f'{tuple(head.decoder.heatmap_size)}, got {size} from '
+            f'{type(head).__name__}; correct its factors or the codec')
     return names
 
 

@@ -31,6 +31,8 @@ LIFTER = dict(
      'expected an SRHeatmap for 64x96 as the decoder, got MSRAHeatmap'),
     (dict(), dict(decode=True, input_size=(96, 96)),
      r'for 96x96 .* got SRHeatmap for \(64, 96\)'),
+    (dict(decoder=dict(SR_HEATMAP, heatmap_size=(32, 48))), dict(),
+     r'codec\'s size .*\(32, 48\), got \(64, 96\) from HeatmapHead'),
     (dict(decoder=None), dict(), 'give input_size'),
     (dict(), dict(input_size=(0, 96)),
      r'positive \(width, height\), got \(0, 96'),
