@@ -219,6 +219,7 @@ def test_a_gaussian_that_reaches_in_counts():
     (dict(use_udp=True, heatmap_size=(1, 64)), r'2 or more .* got \(1, 64\)'),
     (dict(heatmap_size=np.array([48, 64])), r'heatmap_size to be .* got arr'),
     (dict(blur_kernel_size=4), 'odd, positive blur_kernel_size, got 4'),
+    (dict(blur_kernel_size=True), 'odd, positive blur_kernel_size, got True'),
     (dict(heatmap_size=(0, 4)), r'heatmap_size to be .* got \(0, 4\)'),
     (dict(heatmap_size=64), 'heatmap_size to be .* got 64'),
     (dict(heatmap_size=(48., 64)), 'heatmap_size to be .* got '),

@@ -138,6 +138,15 @@ def test_numbers_are_no_text(work_dir):
     assert before_run(work_dir)[0] == 'epoch_10.pth'
 
 
+def test_names_with_a_number_format(work_dir):
+    for epoch in (4, 5):
+        checkpoint(work_dir / f'ep_{epoch:03d}.pth', epoch)
+    (work_dir / 'last_checkpoint').write_text(str(work_dir / 'ep_005.pth'))
+    cut(work_dir / 'ep_005.pth', 100)
+    options = dict(filename_tmpl='ep_{:03d}.pth')
+    assert before_run(work_dir, **options)[0] == 'ep_004.pth'
+
+
 def test_a_folder_that_was_moved(work_dir, tmp_path):
     shutil.move(str(work_dir), str(tmp_path / 'moved'))
     assert before_run(tmp_path / 'moved') == ('epoch_3.pth', [])

@@ -55,3 +55,5 @@ def test_wrong_channels(neck):
     with pytest.raises(ValueError, match='SRPosePyramidNeck: expected '
                        r'in_channels to be a positive integer, got \(16,\)'):
         MODELS.build(dict(NECK, in_channels=(16, )))
+    with pytest.raises(ValueError, match='in_channels to be 4 or more, got 2'):
+        MODELS.build(dict(NECK, in_channels=2))

@@ -47,13 +47,13 @@ def check_positive(codec: Any, name: str, value: Any) -> float:
 def check_positive_integers(owner: Any, **numbers: Any) -> None:
     """Raise unless all ``numbers`` are positive integers."""
     for name, value in numbers.items():
-        require(owner, isinstance(value, int) and value > 0,
+        require(owner, type(value) is int and value > 0,
                 f'expected {name} to be a positive integer, got {value!r}')
 
 
 def check_odd(codec: Any, name: str, value: Any) -> None:
     """Raise unless ``value`` is an odd, positive integer."""
-    require(codec, isinstance(value, int) and value > 0 and value % 2 == 1,
+    require(codec, type(value) is int and value > 0 and value % 2 == 1,
             f'expected an odd, positive {name}, got {value!r}')
 
 

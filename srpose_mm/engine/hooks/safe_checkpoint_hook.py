@@ -125,7 +125,9 @@ class SafeCheckpointHook(CheckpointHook):
         # folder was copied or moved, its own checkpoint counts.
         text = record.read_text().strip() if record.is_file() else ''
         last = Path(text).name
-        template = re.escape(self.filename_tmpl).replace(r'\{\}', r'(\d+)')
+        # The number can have a format, such as {:03d}.
+        parts = re.split(r'\{.*?\}', self.filename_tmpl)
+        template = r'(\d+)'.join(map(re.escape, parts))
         numbers = {
             name: int(match[1])
             for name in {last, *(path.name for path in folder.glob('*'))}

@@ -5,7 +5,7 @@ from mmpose.registry import MODELS
 from mmpose.utils.typing import OptConfigType
 from torch import Tensor, nn
 
-from srpose_mm.codecs.utils.arguments import check_positive_integers
+from srpose_mm.codecs.utils.arguments import check_positive_integers, require
 from srpose_mm.models.utils import check_channels
 
 from .srpose_neck import SRPoseNeck
@@ -29,8 +29,8 @@ class SRPosePyramidNeck(SRPoseNeck):
         **kwargs: The other options of :class:`SRPoseNeck`.
 
     Raises:
-        ValueError: If ``in_channels`` is no positive integer, or the map has
-            other channels.
+        ValueError: If ``in_channels`` is no integer of 4 or more, or the map
+            has other channels.
 
     Source: Li et al., "Exploring Plain Vision Transformer Backbones for
     Object Detection" (ECCV 2022), section 3; differs in its normalization,
@@ -43,6 +43,8 @@ class SRPosePyramidNeck(SRPoseNeck):
                  norm_cfg: OptConfigType = None,
                  **kwargs: Any):
         check_positive_integers(self, in_channels=in_channels)
+        require(self, in_channels >= 4, 'expected in_channels to be 4 or '
+                f'more, got {in_channels}')
         half, quarter = in_channels // 2, in_channels // 4
         super().__init__((in_channels, in_channels, half, quarter),
                          num_keypoints, norm_cfg=norm_cfg, **kwargs)
