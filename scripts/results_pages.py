@@ -26,7 +26,7 @@ NOTE = """
 Columns marked *paper* are what the
 [paper](https://arxiv.org/abs/2307.16765) reports for its own code: 8 GPUs,
 flip test, and for top-down COCO a person detector of 56.4 AP. This project has
-not trained the configs of COCO, CrowdPose and MPII on the full data sets yet,
+not trained the configs of COCO, CrowdPose and MPII on the full datasets yet,
 and has no weights of them.
 """
 

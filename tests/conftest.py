@@ -1,4 +1,4 @@
-"""Shared fixtures: seeds, paths and the small data sets of the tests."""
+"""Shared fixtures: seeds, paths and the small datasets of the tests."""
 import json
 import random
 from pathlib import Path
@@ -32,7 +32,7 @@ def _default_scope():
 
 @pytest.fixture(scope='session')
 def shared_data():
-    """Path of a real data set, or a skip that names it."""
+    """Path of a real dataset, or a skip that names it."""
 
     def find(name):
         path = SHARED_DATA / name
@@ -45,7 +45,7 @@ def shared_data():
 
 @pytest.fixture(scope='session')
 def toy_coco(tmp_path_factory):
-    """A toy data set in COCO layout, small."""
+    """A toy dataset in COCO layout, small."""
     from srpose_mm.apis import make_toy_dataset
     return make_toy_dataset(
         tmp_path_factory.mktemp('toy_coco'), num_train=6, num_val=4)
@@ -53,7 +53,7 @@ def toy_coco(tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def toy_crowdpose(tmp_path_factory):
-    """A toy data set in CrowdPose layout, small."""
+    """A toy dataset in CrowdPose layout, small."""
     from srpose_mm.apis import make_toy_dataset
     return make_toy_dataset(
         tmp_path_factory.mktemp('toy_crowdpose'),

@@ -48,7 +48,7 @@ def test_perfect_heatmaps(name, scheme, folder, annotations, scores,
     encoder = dict(cfg.codec, target='heatmaps')
     config.pipeline.insert(-1, dict(type='GenerateTarget', encoder=encoder))
     if name == FACE:
-        # The stock data set reads boxes from entries of its own format.
+        # The stock dataset reads boxes from entries of its own format.
         config.type = 'CocoDataset'
         config.metainfo = dict(from_file='configs/_base_/datasets/300w.py')
     dataset = DATASETS.build(config)

@@ -1,4 +1,4 @@
-"""Draw a keypoint data set of articulated figures.
+"""Draw a keypoint dataset of articulated figures.
 
 Example:
     mim run srpose_mm make_toy_dataset data/toy_coco --layout coco

@@ -25,12 +25,12 @@ def parse_args(argv=None):
         '--num-images',
         type=int,
         default=8,
-        help='number of images of the test data set')
+        help='number of images of the test dataset')
     parser.add_argument(
         '--score-thr',
         type=float,
         default=0.5,
-        help='lowest score of a box of the test data set')
+        help='lowest score of a box of the test dataset')
     parser.add_argument(
         '--kpt-thr',
         type=float,
@@ -46,7 +46,7 @@ def parse_args(argv=None):
         '--images',
         nargs='+',
         metavar='FILE',
-        help='draw these instead of the test data set; for a top-down\n'
+        help='draw these instead of the test dataset; for a top-down\n'
         'model each is one instance')
     parser.add_argument('--device', help='e.g. cuda:0; default: a GPU if any')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction)

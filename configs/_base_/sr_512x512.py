@@ -1,5 +1,5 @@
 # Codec and training pipeline of the bottom-up recipes at 512x512. Recipes add
-# the NMS kernel of their backbone and the keypoint order of their data set.
+# the NMS kernel of their backbone and the keypoint order of their dataset.
 _base_ = ['sr_runtime.py']
 
 sr_codec = dict(

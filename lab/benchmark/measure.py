@@ -26,7 +26,7 @@ class Settings(NamedTuple):
         batch_sizes: Images of a prediction.
         train_batch: Images of a training step.
         backbones: Names of backbones, see :func:`load_systems`.
-        data_root: Folder of a data set in COCO's layout for the loaders and
+        data_root: Folder of a dataset in COCO's layout for the loaders and
             the test script. ``None`` means drawn images.
     """
 

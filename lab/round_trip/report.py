@@ -45,10 +45,10 @@ def write_round_trips(results: List[Dict], folder: Union[str, Path]) -> None:
     dump(dict(results=results), folder / 'results.json', indent=2)
     (folder / 'results.md').write_text(
         format_round_trips(results) + '\n', 'utf-8')
-    frames = [result_frame(result).assign(**{'data set': result['name']})
+    frames = [result_frame(result).assign(**{'dataset': result['name']})
               for result in results]
     frame = pd.concat(frames, ignore_index=True)
-    heads = ['data set', 'codec', 'Gaussian on', 'grid', 'refine']
+    heads = ['dataset', 'codec', 'Gaussian on', 'grid', 'refine']
     errors = [column for column in ERRORS.values() if column in frame]
     metrics = [column for column in frame if column not in heads + errors]
     frame.to_csv(folder / 'results.csv', index=False,

@@ -1,4 +1,4 @@
-"""The keypoints to encode: of a config's data set, of a file, or random."""
+"""The keypoints to encode: of a config's dataset, of a file, or random."""
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -54,7 +54,7 @@ def config_source(config: ConfigLike,
         cfg_options: Options of the config.
 
     Raises:
-        FileNotFoundError: If the config or its data set does not exist.
+        FileNotFoundError: If the config or its dataset does not exist.
         ValueError: If the config is not a top-down one with data.
     """
     cfg = load_config(config)
@@ -94,7 +94,7 @@ def _build_dataset(cfg: Config, data: dict):
     # MMPose asserts that files exist.
     except (AssertionError, FileNotFoundError) as err:
         raise FileNotFoundError(
-            f'expected the data set of {cfg.filename}, got: {err}; link it '
+            f'expected the dataset of {cfg.filename}, got: {err}; link it '
             'below data/, or name its folder with --cfg-options '
             'val_dataloader.dataset.data_root=PATH') from err
 

@@ -92,7 +92,7 @@ def run_study(path: Union[str, Path],
 
 
 def _check_data(runs: Sequence[Run]) -> None:
-    """Check the data sets of the configs, each once."""
+    """Check the datasets of the configs, each once."""
     configs, faults = {}, []
     for run in runs:
         loaders = (run.cfg[f'{split}_dataloader'] for split in SPLITS)

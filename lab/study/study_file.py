@@ -39,7 +39,7 @@ class Study(NamedTuple):
         cfg_options: ``cfg_options`` of every training and test.
         gpus: Number of GPUs that the batch sizes of the configs are meant
             for. ``None`` means the number of the launch.
-        check_data: Whether the data sets are checked before the first run.
+        check_data: Whether the datasets are checked before the first run.
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""Faults of a data set, and what MMPose does about them."""
+"""Faults of a dataset, and what MMPose does about them."""
 from .checker import check_dataset
 from .report import EFFECTS, FAULT_KINDS, DatasetReport, Fault, format_reports
 

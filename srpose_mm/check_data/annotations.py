@@ -22,7 +22,7 @@ def check_coco_file(source: DataSource, report: DatasetReport) -> Content:
     """Check an annotation file in COCO's format.
 
     Returns:
-        The images that the data set loads (with detections, all that the file
+        The images that the dataset loads (with detections, all that the file
         lists), and which keypoints have labels.
 
     Raises:
@@ -64,7 +64,7 @@ def check_mpii_file(source: DataSource, report: DatasetReport) -> Content:
     """Check that MMPose can parse an annotation file in MPII's format.
 
     Returns:
-        The images that the data set loads, and which keypoints have labels.
+        The images that the dataset loads, and which keypoints have labels.
 
     Raises:
         UnreadableFileError: If MMPose cannot parse the file.

@@ -1,4 +1,4 @@
-"""The check of all data sets of a config."""
+"""The check of all datasets of a config."""
 from typing import List, Optional, Sequence
 
 from mmengine.config import Config
@@ -16,7 +16,7 @@ from .sources import DataSource, UnreadableFileError, find_sources
 def check_dataset(config: ConfigLike,
                   splits: Optional[Sequence[str]] = None,
                   images: bool = False) -> List[DatasetReport]:
-    """Find faults in the data sets of a config.
+    """Find faults in the datasets of a config.
 
     The annotation and detection files, in COCO's format, are read value by
     value, so that one fault does not hide the others. Of MPII's files only
@@ -33,11 +33,11 @@ def check_dataset(config: ConfigLike,
         images: Open each image instead of only checking that it exists.
 
     Returns:
-        One report per data set. Data loaders that agree share a report.
+        One report per dataset. Data loaders that agree share a report.
 
     Raises:
         FileNotFoundError: If the config does not exist.
-        ValueError: If a split is unknown, or a data set cannot be built or is
+        ValueError: If a split is unknown, or a dataset cannot be built or is
             of a class whose files are unknown.
     """
     cfg = load_config(config)

@@ -28,7 +28,7 @@ MAX_PREDICTIONS = 20
 def check_evaluation(source: DataSource, report: DatasetReport) -> None:
     """Let the metrics score predictions that equal the annotations.
 
-    A data set with a fault that stops MMPose is not scored.
+    A dataset with a fault that stops MMPose is not scored.
     """
     if any(fault.effect == STOPS for fault in report.faults):
         return

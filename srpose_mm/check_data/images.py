@@ -1,4 +1,4 @@
-"""Image files of a data set, and the boxes that a detector found in them."""
+"""Image files of a dataset, and the boxes that a detector found in them."""
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ from .sources import DataSource, read_json
 
 
 class ImageFile(NamedTuple):
-    """An image that a data set loads."""
+    """An image that a dataset loads."""
     path: str
     label: str  # id and name
     size: Optional[Tuple[int, int]] = None  # (w, h) in px, if recorded

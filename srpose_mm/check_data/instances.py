@@ -19,8 +19,8 @@ def instance_faults(source: DataSource, info: dict,
     """Yield kind, effect and message of the faults of an instance.
 
     Args:
-        source: The data set.
-        info: Instance as the data set parses it: ``keypoints`` (1, K, 2) and
+        source: The dataset.
+        info: Instance as the dataset parses it: ``keypoints`` (1, K, 2) and
             ``bbox`` (1, 4), xyxy, in px of the image, and
             ``keypoints_visible`` (1, K).
         size: (w, h) of the image in px.
@@ -48,7 +48,7 @@ def are_corners(infos: List[dict], images: Dict[int, ImageFile]) -> bool:
 
     Three of four then lie in their images as corners and hold their labelled
     keypoints, and three are clearly larger as x, y, width, height. In six
-    data sets with correct boxes, at most 16 % of the boxes can be read as
+    datasets with correct boxes, at most 16 % of the boxes can be read as
     such corners.
     """
     fits, larger = [], 0

@@ -1,4 +1,4 @@
-"""Kinds of faults, their effects in MMPose, and the report on a data set."""
+"""Kinds of faults, their effects in MMPose, and the report on a dataset."""
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Sequence
 
@@ -46,7 +46,7 @@ FAULT_KINDS = dict(
 
 @dataclass
 class Fault:
-    """A fault of a data set."""
+    """A fault of a dataset."""
     kind: str  # key of FAULT_KINDS
     effect: str  # key of EFFECTS
     message: str  # the values at fault
@@ -64,7 +64,7 @@ class Fault:
 
 @dataclass
 class DatasetReport:
-    """Faults of one data set and the numbers of its parts."""
+    """Faults of one dataset and the numbers of its parts."""
     title: str  # splits, class and scheme
     files: List[str]  # annotation file, then the detection file, if any
     counts: Dict[str, int] = field(default_factory=dict)
@@ -93,7 +93,7 @@ def format_reports(reports: Sequence[DatasetReport], limit: int = 10) -> str:
     """Return reports as text, with the faults of a kind together.
 
     Args:
-        reports: Reports on the data sets of a config.
+        reports: Reports on the datasets of a config.
         limit: Number of faults of a kind that are listed.
     """
     lines = []

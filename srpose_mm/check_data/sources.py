@@ -1,4 +1,4 @@
-"""Data sets that a config names, and the JSON files that they read."""
+"""Datasets that a config names, and the JSON files that they read."""
 import json
 import traceback
 from pathlib import Path
@@ -19,10 +19,10 @@ READERS = [(kind._load_annotations, kind.load_data_list)
 
 
 class DataSource:
-    """A data set that a config names, which has not read its files.
+    """A dataset that a config names, which has not read its files.
 
     Args:
-        config: Config of the data set, without a pipeline.
+        config: Config of the dataset, without a pipeline.
         pipeline: Configs of its transforms, then of those of its wrappers.
         metrics: Configs of the metrics that score it.
         outer: Metainfo of a CombinedDataset around it.
@@ -57,7 +57,7 @@ class DataSource:
 
 def find_sources(cfg: Config,
                  splits: Optional[Sequence[str]] = None) -> List[DataSource]:
-    """Return the data sets of data loaders; equal ones share an entry."""
+    """Return the datasets of data loaders; equal ones share an entry."""
     known = [split for split in SPLITS if cfg.get(f'{split}_dataloader')]
     for split in splits or known or ['any']:
         if split not in known:
@@ -105,7 +105,7 @@ def read_json(path: str, kind: type = list) -> Any:
 
 def _unwrap(config: dict, pipeline: Sequence[dict] = (),
             outer: Optional[dict] = None) -> Iterator[tuple]:
-    """Yield config, pipeline and outer metainfo of data sets in wrappers."""
+    """Yield config, pipeline and outer metainfo of datasets in wrappers."""
     config = dict(config)
     pipeline = [*config.pop('pipeline', []), *pipeline]
     inner = config.get('datasets') or [config.get('dataset')]
@@ -117,7 +117,7 @@ def _unwrap(config: dict, pipeline: Sequence[dict] = (),
 
 
 def _metrics(evaluators: Union[dict, List[dict]], name: str) -> List[dict]:
-    """Return the metrics that score the samples of a class of data set."""
+    """Return the metrics that score the samples of a class of dataset."""
     metrics = []
     for evaluator in _as_list(evaluators):
         inner = _as_list(evaluator.get('metrics', evaluator))
@@ -134,13 +134,13 @@ def _as_list(value: Union[dict, List[dict]]) -> List[dict]:
 
 def _build(config: dict, outer: Optional[dict]
            ) -> Tuple[BaseCocoStyleDataset, dict]:
-    """Return a data set and the metainfo for flips and metrics."""
+    """Return a dataset and the metainfo for flips and metrics."""
     name, kind = type_name(config), config.get('type')
     kind = DATASETS.get(kind) if isinstance(kind, str) else kind
     if (getattr(kind, '_load_annotations', None),
             getattr(kind, 'load_data_list', None)) not in READERS:
         raise ValueError(
-            'expected a COCO-style data set or an MpiiDataset, got '
+            'expected a COCO-style dataset or an MpiiDataset, got '
             f'{name!r}; check its files with a script of your own')
     try:
         dataset = DATASETS.build(dict(config, lazy_init=True))

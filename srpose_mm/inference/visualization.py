@@ -31,7 +31,7 @@ def visualize(config: ConfigLike,
               images: Optional[Sequence[PathLike]] = None,
               kpt_thr: float = 0.3,
               cfg_options: Optional[dict] = None) -> List[Path]:
-    """Draw skeletons and heatmaps of the test data set or of given images.
+    """Draw skeletons and heatmaps of the test dataset or of given images.
 
     The pictures of an image are ``NNN_NAME_skeletons.jpg`` with all its
     instances and ``NNN_NAME_heatmaps.png``, the figure of
@@ -42,11 +42,11 @@ def visualize(config: ConfigLike,
         config: As for :func:`predict`.
         checkpoint: As for :func:`predict`.
         out_dir: Folder of the pictures, whose files are returned.
-        num_images: Number of images of the data set.
-        score_thr: Lowest score of a box of the data set.
+        num_images: Number of images of the dataset.
+        score_thr: Lowest score of a box of the dataset.
         device: As for :func:`predict`.
         keypoints: As for :func:`draw_heatmaps`.
-        images: Files, all of which replace the images of the data set. For a
+        images: Files, all of which replace the images of the dataset. For a
             top-down model each is one instance.
         kpt_thr: Lowest score of a keypoint of a skeleton.
         cfg_options: As for :func:`predict`.
@@ -66,7 +66,7 @@ def visualize(config: ConfigLike,
         boxes = {str(path): None for path in images}
     if not boxes:
         raise ValueError('expected an image, got none; name images or '
-                         'a test data set with boxes that score '
+                         'a test dataset with boxes that score '
                          f'{score_thr} or more')
     files = []
     for number, path in enumerate(progress(boxes, 'drawing')):
@@ -99,7 +99,7 @@ def _draw_image(inferencer: PoseInferencer, path: str,
 def _dataset_boxes(
         model: nn.Module, num_images: int,
         score_thr: float) -> Dict[str, Optional[List[np.ndarray]]]:
-    """Return the boxes of the first images of the test data set, by path."""
+    """Return the boxes of the first images of the test dataset, by path."""
     dataset = DATASETS.build(model.cfg.test_dataloader.dataset)
     boxes = {}
     for info in map(dataset.get_data_info, range(len(dataset))):

@@ -84,7 +84,7 @@ def crops_by_udp(cfg: Config) -> bool:
 def replace_pipelines(cfg: Config, stock: StockModel, codec: dict) -> None:
     """Set the encoder of every GenerateTarget step of a config.
 
-    The steps can lie in data loaders, wrapped data sets, variables and hooks
+    The steps can lie in data loaders, wrapped datasets, variables and hooks
     that switch pipelines. A bottom-up config that is for testing only gets a
     training pipeline; another one masks run-length encoded crowds too.
 

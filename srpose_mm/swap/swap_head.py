@@ -23,7 +23,7 @@ def swap_head(cfg: ConfigLike,
     """Return the config of a stock model with a super-resolution head.
 
     Head, neck, codec, every pipeline that names the codec and the settings of
-    the flip test are replaced together. Data sets, evaluators, optimizer and
+    the flip test are replaced together. Datasets, evaluators, optimizer and
     schedule stay. The targets keep their width in input px, UDP models stay
     UDP-aligned, and with ``'sr'`` the stock head's deconvolutions stay.
 

@@ -1,4 +1,4 @@
-"""A toy data set for the demo, tests and benchmarks."""
+"""A toy dataset for the demo, tests and benchmarks."""
 from .scenes import Figure, draw_scene
 from .toy_dataset import crowd_index, make_toy_dataset
 

@@ -1,4 +1,4 @@
-"""Scenes of the toy data set: textured figures in front of a background.
+"""Scenes of the toy dataset: textured figures in front of a background.
 
 Poses are in units of a figure's height; x grows to the right and y downwards,
 as in images. Figures face the camera: their left is the image's right. No

@@ -1,4 +1,4 @@
-"""The toy data set: files in the layout of COCO or CrowdPose."""
+"""The toy dataset: files in the layout of COCO or CrowdPose."""
 from pathlib import Path
 from typing import List, Tuple, Union
 
@@ -25,7 +25,7 @@ LAYOUTS = dict(
         train=('images', 'annotations/mmpose_crowdpose_trainval.json'),
         val=('images', 'annotations/mmpose_crowdpose_test.json'),
         detections='annotations/det_for_crowd_test_0.1_0.5.json'))
-# Start of an annotation file, which a later toy data set may replace.
+# Start of an annotation file, which a later toy dataset may replace.
 INFO = dict(description='Figures drawn by srpose_mm')
 
 
@@ -36,9 +36,9 @@ def make_toy_dataset(out_dir: Union[str, Path],
                      image_size: Tuple[int, int] = (320, 256),
                      max_figures: int = 3,
                      seed: int = 0) -> Path:
-    """Draw a keypoint data set of articulated figures.
+    """Draw a keypoint dataset of articulated figures.
 
-    MMPose's configs of the real data set run on it with another
+    MMPose's configs of the real dataset run on it with another
     ``data_root``. The same arguments give the same files.
 
     Args:
@@ -55,7 +55,7 @@ def make_toy_dataset(out_dir: Union[str, Path],
         ``out_dir``.
 
     Raises:
-        FileExistsError: If annotations that are not of a toy data set would
+        FileExistsError: If annotations that are not of a toy dataset would
             be replaced.
         ValueError: If ``layout`` is unknown or a number is not positive.
     """
@@ -159,11 +159,11 @@ def _detections(content: dict, rng: np.random.Generator) -> List[dict]:
 
 
 def _check_free(path: Path) -> None:
-    """Raise if annotations exist that are not of a toy data set."""
+    """Raise if annotations exist that are not of a toy dataset."""
     if path.is_file():
         with path.open(encoding='utf-8') as file:
             start = file.read(100)
         if INFO['description'] not in start:
             raise FileExistsError(
-                'expected a folder without annotations of another data set, '
+                'expected a folder without annotations of another dataset, '
                 f'got one with {str(path)!r}; choose another folder')

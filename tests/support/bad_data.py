@@ -1,4 +1,4 @@
-"""Small data sets with one fault each, and the effects of the fault."""
+"""Small datasets with one fault each, and the effects of the fault."""
 import json
 from typing import Any, Callable, NamedTuple, Optional, Tuple
 
@@ -76,7 +76,7 @@ def valid_content(folder):
 
 
 def write_faulty(folder, row):
-    """Write a data set with the fault of a row."""
+    """Write a dataset with the fault of a row."""
     content = valid_content(folder)
     replaced = row.change(content, folder)
     write(folder, content if replaced is None else replaced)

@@ -1,4 +1,4 @@
-"""Configs of data sets to check."""
+"""Configs of datasets to check."""
 from mmengine.config import Config
 
 from srpose_mm.check_data import EFFECTS, FAULT_KINDS, check_dataset

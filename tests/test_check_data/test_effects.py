@@ -62,7 +62,7 @@ def check_effect(row, scheme, folder):
     place = SCHEMES.index(scheme)
     effect, weights = row.effects[place], row.weights[place]
     if effect == STOPS:
-        # MMPose cannot serialize an empty data set.
+        # MMPose cannot serialize an empty dataset.
         serialized = row.kinds == ('no_instances', )
         with pytest.raises(Exception, match=row.errors[place]):
             weights_left(build(folder, scheme, serialize_data=serialized))

@@ -1,4 +1,4 @@
-"""Small data sets as they are published: no false alarm.
+"""Small datasets as they are published: no false alarm.
 
 The samples are made up; their structure and peculiarities are those of the
 samples that MMPose tests with.
@@ -153,7 +153,7 @@ def test_converter_in_the_pipeline_of_the_data_set(tmp_path):
 
 
 def test_converters_of_a_metric(tmp_path):
-    """Data set and metric convert 17 keypoints to 2."""
+    """Dataset and metric convert 17 keypoints to 2."""
     write(tmp_path, valid_content(tmp_path))
     pairs = ((0, 1), (16, 0))
     metric = dict(

@@ -188,7 +188,7 @@ def test_builds(cfg):
     assert model.head.decoder is not None
 
 
-# One of each system and of each data set; the others take minutes.
+# One of each system and of each dataset; the others take minutes.
 QUICK = [
     'ae-sr_res50_8xb24-300e_coco-512x512',
     'td-sr_res50_8xb32-210e_mpii-256x256',

@@ -1,4 +1,4 @@
-"""Data set, encoder and head that do not fit are named before training."""
+"""Dataset, encoder and head that do not fit are named before training."""
 from types import SimpleNamespace
 
 import pytest

@@ -175,7 +175,7 @@ def test_unknown_keypoint_writes_nothing(toy, weights, tmp_path):
 
 
 def test_given_images_are_boxes(demo, weights, model, tmp_path):
-    """The data set is not read; without a default scope as well."""
+    """The dataset is not read; without a default scope as well."""
     demo.test_dataloader.dataset.data_root = 'nothing'
     demo.default_scope = None
     DefaultScope._instance_dict.clear()
@@ -257,7 +257,7 @@ def test_bottom_up(bottom_up, image, tmp_path, monkeypatch):
 
 
 def test_images_without_annotations(bottom_up, toy_coco, tmp_path):
-    """The data sets of bottom-up models have such images."""
+    """The datasets of bottom-up models have such images."""
     source = toy_coco / 'annotations/person_keypoints_val2017.json'
     content = json.loads(source.read_text())
     content['annotations'] = content['annotations'][:1]

@@ -107,7 +107,7 @@ def test_many_keypoints_are_decoded_as_few(codec):
 
 @pytest.mark.parametrize('kind', ['MSRAHeatmap', 'UDPHeatmap'])
 def test_errors_are_those_of_mmpose(toy_coco, kind):
-    """MMPose's data set, pipeline and estimator with a perfect network."""
+    """MMPose's dataset, pipeline and estimator with a perfect network."""
     codec = dict(type=kind, input_size=SIZE, heatmap_size=(24, 32), sigma=2)
     affine = dict(type='TopdownAffine', input_size=SIZE,
                   use_udp=kind == 'UDPHeatmap')
@@ -291,7 +291,7 @@ def test_picture_shows_the_metric_and_the_error(scored, random):
     (['--random', '0'], 'at least 1 random keypoint'),
     (['--random', '3', '--input-size', '64', '96'], r'above 64 px.*\(64, 96'),
     (['--random', '3', '--input-size', '100', '128'], 'multiples of 8.*100'),
-    (['nothing.json'], 'expected the data set of .*nothing.json'),
+    (['nothing.json'], 'expected the dataset of .*nothing.json'),
     (['nothing'], 'expected a config file'),
     ([str(DEMO)], 'Annotation file .*val_dataloader.dataset.data_root=PATH'),
     (['ae-sr_res50_8xb24-300e_coco-512x512'], 'expected a top-down config'),

@@ -133,7 +133,7 @@ def test_decoder_of_another_codec(head, target, encoder, decoder, message):
 
 @pytest.mark.parametrize('head', HEADS)
 def test_one_of_several_encoders_differs(head):
-    """Of several data sets, or of a pipeline that a hook has switched."""
+    """Of several datasets, or of a pipeline that a hook has switched."""
     codec, other = codec_of(head), codec_of(head, sigma=2)
     model = build(head, codec)
     agree, differs = packed(head, codec), packed(head, other)

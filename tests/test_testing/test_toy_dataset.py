@@ -173,6 +173,6 @@ def test_annotations_of_another_data_set_stay(tmp_path):
     other = tmp_path / COCO_VAL
     other.write_text('{"info": {"description": "COCO 2017 Dataset"}}')
     with pytest.raises(FileExistsError, match='expected a folder without '
-                       'annotations of another data set, got one with'):
+                       'annotations of another dataset, got one with'):
         make_toy_dataset(tmp_path, **numbers)
     assert 'COCO 2017' in other.read_text()

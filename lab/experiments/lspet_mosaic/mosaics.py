@@ -1,4 +1,4 @@
-"""Write a data set of 2x2 mosaics of photographs, four instances each.
+"""Write a dataset of 2x2 mosaics of photographs, four instances each.
 
 Each photograph is cropped around its instance as by a top-down pipeline.
 

@@ -29,7 +29,7 @@ class CheckDatasetHook(Hook):
 
     @master_only
     def before_train(self, runner: Runner) -> None:
-        """Check the data set of the training data loader."""
+        """Check the dataset of the training data loader."""
         if not self.enable:
             return
         # Trainings without the check do not import the package.

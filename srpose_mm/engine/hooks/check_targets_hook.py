@@ -9,20 +9,20 @@ from mmpose.registry import HOOKS
 
 @HOOKS.register_module()
 class CheckTargetsHook(Hook):
-    """Check that data set, encoder and head fit, before training starts.
+    """Check that dataset, encoder and head fit, before training starts.
 
     Without the hook, MMPose stops at the first batch with an error that does
     not name the cause. Images are not read.
 
     Raises:
-        ValueError: If the annotations and the metainfo of a data set differ
+        ValueError: If the annotations and the metainfo of a dataset differ
             in their number of keypoints, if an encoder has
             ``target='keypoints'`` and the head cannot make heatmaps of them,
             or if a head of this package has several encoders.
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Check each data set of the training's loader."""
+        """Check each dataset of the training's loader."""
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
@@ -34,7 +34,7 @@ class CheckTargetsHook(Hook):
     def _check_metainfo(dataset: Any) -> None:
         """Compare the first annotation with the metainfo."""
         described = getattr(dataset, 'metainfo', {}).get('num_keypoints')
-        # Wrappers have the metainfo of their data set, but no annotations.
+        # Wrappers have the metainfo of their dataset, but no annotations.
         annotations = getattr(dataset, 'ann_file', None)
         if described is None or not annotations or not len(dataset):
             return
@@ -44,7 +44,7 @@ class CheckTargetsHook(Hook):
                 f'CheckTargetsHook: expected metainfo of {annotated} '
                 f'keypoints, as many as {annotations} holds, got '
                 f'{described} from {type(dataset).__name__}; set metainfo of '
-                'the data set to the file that describes its keypoints')
+                'the dataset to the file that describes its keypoints')
 
     @staticmethod
     def _check_encoders(dataset: Any, head: Any) -> None:
@@ -71,7 +71,7 @@ class CheckTargetsHook(Hook):
 
 
 def _datasets(dataset: Any) -> Iterator[Any]:
-    """Yield a data set and those that it wraps."""
+    """Yield a dataset and those that it wraps."""
     yield dataset
     wrapped = getattr(dataset, 'datasets', None)
     if wrapped is None:

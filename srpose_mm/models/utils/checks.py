@@ -71,7 +71,7 @@ def check_codecs(head: nn.Module, batch_data_samples: SampleList,
                  target_size: Tuple[int, int]) -> None:
     """Raise unless crop, encoder and decoder agree in all samples of a batch.
 
-    Samples can come from several data sets, each with an encoder of its own.
+    Samples can come from several datasets, each with an encoder of its own.
     The error for targets of another size than (W, H) names what to write.
     """
     if head.decoder is None:
