@@ -21,6 +21,7 @@ from .engine.hooks import (
     SafeCheckpointHook,
 )
 from .models import (
+    SeparableMSELoss,
     SRAssociativeEmbeddingHead,
     SRHead,
     SRPoseHead,
@@ -36,5 +37,6 @@ __all__ = [
     'CheckTargetsHook', 'EndWorkersHook', 'EpochSeedHook',
     'SRAssociativeEmbedding', 'SRAssociativeEmbeddingHead', 'SRHead',
     'SRHeatmap', 'SRPoseHead', 'SRPoseNeck', 'SRPosePyramidNeck',
-    'SafeCheckpointHook', 'TimmBackbone', 'TransPose', '__version__'
+    'SafeCheckpointHook', 'SeparableMSELoss', 'TimmBackbone', 'TransPose',
+    '__version__'
 ]

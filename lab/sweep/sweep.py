@@ -10,7 +10,7 @@ from mmengine.config import Config
 from srpose_mm.apis import SwapRefused, swap_head
 from srpose_mm.configs import MMPOSE_MIM, load_config, locate_config, type_name
 from srpose_mm.console import progress
-from srpose_mm.swap.features import build_shapes
+from srpose_mm.swap.features import build_on_meta
 from srpose_mm.swap.write_config import write_config
 
 from .trial import run_once
@@ -104,7 +104,7 @@ def _try(config: str, scheme: str, run: bool, cache: Dict[str, list]) -> dict:
     except Exception as err:
         record['reason'] = _first_line(err)
         try:
-            build_shapes(load_config(config).model)
+            build_on_meta(load_config(config).model)
         except Exception as stock:
             record.update(reached='stock fails', reason='the stock config '
                           f'fails without a swap: {_first_line(stock)}')
@@ -124,7 +124,7 @@ def _pass_steps(record: dict, run: bool, cache: Dict[str, list]) -> None:
         write_config(cfg, locate_config(record['config']), out, 'sweep')
         cfg = Config.fromfile(out)
     record['passed'].append('converted')
-    build_shapes(cfg.model)
+    build_on_meta(cfg.model)
     record['passed'].append('built')
     if run:
         codec = {k: v for k, v in cfg.codec.items() if k != 'sigma'}

@@ -9,7 +9,7 @@ from mmengine.utils import is_list_of
 from mmpose.registry import TRANSFORMS
 
 from .images import ImageFile
-from .instances import Fault, are_corners, instance_faults
+from .instances import FaultRow, are_corners, instance_faults
 from .metainfo import check_keypoint_names
 from .report import KEPT, SKIPPED, STOPS, WRONG, DatasetReport
 from .sources import DataSource, UnreadableFileError, read_json
@@ -34,7 +34,7 @@ def check_coco_file(source: DataSource, report: DatasetReport) -> Content:
         content.get(key, []) for key in ('images', 'annotations', 'categories')
     ]
     if not all(is_list_of(part, dict) for part in parts) or any(
-            category.get('id', []).__hash__ is None
+            isinstance(category.get('id', []), (list, dict))
             for category in categories):
         raise UnreadableFileError(
             'expected images, annotations and categories to be lists of '
@@ -130,7 +130,7 @@ def _group_annotations(annotations: List[dict], images: Dict[int, ImageFile],
         label = annotation.get('id', f'at {position}')
         ids = [annotation.get(name)
                for name in ('id', 'image_id', 'category_id')]
-        if any(value is None or value.__hash__ is None for value in ids):
+        if any(isinstance(value, (list, dict, type(None))) for value in ids):
             report.add(
                 'annotation_record', STOPS, 'expected id, image_id and '
                 f'category_id, got {ids}', annotation=label)
@@ -208,7 +208,7 @@ def _check_annotation(source: DataSource, annotation: dict, image: ImageFile,
         report.add('annotation_record', STOPS, f'{type(err).__name__}: {err}',
                    **where)
         return None
-    if not info:  # without a box or without keypoints, as things are
+    if not info:  # without a box or keypoints, which is no fault
         report.count('left out')
         return None
     report.count('used', int(is_valid))
@@ -222,7 +222,7 @@ def _check_annotation(source: DataSource, annotation: dict, image: ImageFile,
 
 
 def _evaluated_faults(source: DataSource,
-                      annotation: dict) -> Iterator[Fault]:
+                      annotation: dict) -> Iterator[FaultRow]:
     """Yield values that COCO's metrics read from the file and cannot use."""
     if not source.coco_metrics():
         return

@@ -9,13 +9,13 @@ from .report import KEPT, STOPS, WEIGHTLESS, WRONG, shorten
 from .sources import DataSource
 
 # Kind, effect and message.
-Fault = Tuple[str, str, str]
+FaultRow = Tuple[str, str, str]
 # Annotations may count from 0 or 1, and to the last pixel or its far edge.
 MARGIN = 1
 
 
 def instance_faults(source: DataSource, info: dict,
-                    size: Tuple[int, int]) -> Iterator[Fault]:
+                    size: Tuple[int, int]) -> Iterator[FaultRow]:
     """Yield kind, effect and message of the faults of an instance.
 
     Args:
@@ -46,10 +46,10 @@ def instance_faults(source: DataSource, info: dict,
 def are_corners(infos: List[dict], images: Dict[int, ImageFile]) -> bool:
     """Return True if most boxes of a file seem to be x1, y1, x2, y2.
 
-    Three of four then lie in their images as corners and hold their labelled
-    keypoints, and three are clearly larger as x, y, width, height. In six
-    datasets with correct boxes, at most 16 % of the boxes can be read as
-    such corners.
+    Of the boxes, 75 % then lie in their images and contain the labelled
+    keypoints if they are read as corners, and at least three of these boxes
+    are clearly larger if they are read as x, y, width, height. In six datasets
+    with correct boxes, at most 16 % of the boxes can be read as such corners.
     """
     fits, larger = [], 0
     for info in infos:
@@ -76,7 +76,7 @@ def _expected_keypoints(source: DataSource,
 
 def _keypoint_faults(points: np.ndarray, flags: np.ndarray,
                      names: Sequence[str],
-                     size: Tuple[int, int]) -> Iterator[Fault]:
+                     size: Tuple[int, int]) -> Iterator[FaultRow]:
     labelled, finite = flags >= 0.5, np.isfinite(points).all(axis=-1)
     outside = ((points < -MARGIN)
                | (points > np.add(size, MARGIN))).any(axis=-1)
@@ -96,7 +96,7 @@ def _keypoint_faults(points: np.ndarray, flags: np.ndarray,
 
 
 def _box_faults(source: DataSource, info: dict, labelled: np.ndarray,
-                size: Tuple[int, int]) -> Iterator[Fault]:
+                size: Tuple[int, int]) -> Iterator[FaultRow]:
     """Yield the first fault of a box, for labelled keypoints (K, 2)."""
     clipped, bottom_up = info['bbox'][0], source.bottom_up
     box = np.append(clipped[:2], clipped[2:] - clipped[:2]).tolist()

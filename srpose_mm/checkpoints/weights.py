@@ -40,7 +40,7 @@ def load_weights(model: nn.Module,
     """
     if contents is None:
         contents = load_checkpoint(location)
-    problems = fit_weights(model, location, contents)
+    problems = load_matching_weights(model, location, contents)
     if problems:
         raise CheckpointError(
             f'{location}: expected the weights of the config\'s model, got a '
@@ -54,7 +54,8 @@ def load_weights(model: nn.Module,
     return contents
 
 
-def fit_weights(model: nn.Module, location: Location, contents: Any) -> str:
+def load_matching_weights(model: nn.Module, location: Location,
+                          contents: Any) -> str:
     """Load the weights that fit, and describe those that do not.
 
     Returns:

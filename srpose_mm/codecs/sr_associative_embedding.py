@@ -108,7 +108,7 @@ class SRAssociativeEmbedding(AssociativeEmbedding):
             decode_nms_kernel=decode_nms_kernel,
             decode_max_instances=decode_max_instances,
             **kwargs)
-        self.sigma = arguments.check_positive(self, 'sigma', self.sigma)
+        self.sigma = arguments.check_sigma(self, self.sigma)
         arguments.check_odd(self, 'decode_gaussian_kernel',
                             self.decode_gaussian_kernel)
         self.target = target

@@ -96,7 +96,7 @@ class SRHeatmap(MSRAHeatmap):
             self, input_size, heatmap_size)
         if sigma is None:
             sigma = 8 * heatmap_size[0] / input_size[0]
-        sigma = arguments.check_positive(self, 'sigma', sigma)
+        sigma = arguments.check_sigma(self, sigma)
         arguments.check_choice(self, 'refine', refine, refinement.REFINEMENTS)
         arguments.check_choice(self, 'target', target, arguments.TARGETS)
         arguments.check_choice(self, 'unbiased', unbiased, (True, False))
@@ -116,8 +116,8 @@ class SRHeatmap(MSRAHeatmap):
         self.rounded = not (unbiased or use_udp)
         # Cells between the samples of 'parabola'.
         self.parabola_step = max(round(sigma), 1)
-        # The stock codecs draw patches that end at the radius, off their
-        # center if the radius is not an integer: such Gaussians fill the map.
+        # The stock codecs cut Gaussians at 3 sigma, and draw them off their
+        # center if 3 sigma is not an integer. Those are not cut here.
         radius = geometry.gaussian_radius(sigma)
         self.truncated = not unbiased and radius.is_integer()
         # The kernel of cv2.GaussianBlur(..., sigma=0) for this size.

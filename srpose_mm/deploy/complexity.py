@@ -113,8 +113,8 @@ def forward_images(model: Callable[[Tensor], Any], images: Tensor,
         name: Class of the backbone, for the error.
 
     Raises:
-        ValueError: If the model cannot process images of this size but those
-            of the next multiple of 32.
+        ValueError: If the model cannot process images of this size, but can
+            process those of the next multiple of 32, which the error names.
     """
     try:
         return model(images)

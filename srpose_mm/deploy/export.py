@@ -184,7 +184,7 @@ def export_model(config: ConfigLike,
     deployed.eval()
     with atomic_write(out) as path, torch.no_grad(), \
             warnings.catch_warnings():
-        # About every comparison of sizes, and every constant that stays.
+        # The tracer warns of every comparison of sizes and every constant.
         warnings.simplefilter('ignore')
         if format == 'onnx':
             _write_onnx(deployed, images[:1], path, shapes, facts, opset)
@@ -319,7 +319,8 @@ def _noise(feats: Tensor) -> Iterator[Tensor]:
     coarse = *feats.shape[:2], *(size // 8 + 1 for size in size_hw)
     for _ in range(NOISE_DRAWS):
         fine = torch.randn(feats.shape, generator=generator)
-        # Smooth noise as well: a blur before the refinement removes the fine.
+        # Smooth noise as well: a blur before the refinement removes the fine
+        # noise.
         smooth = F.interpolate(
             torch.randn(coarse, generator=generator), size_hw, mode='bilinear')
         yield scale * (fine + smooth)

@@ -18,7 +18,7 @@ AXES = dict(
 HOW_TO_USE = """\
 The metadata's values are JSON. Sizes and points are in the order x, y.
 Box: c is the center of the instance's box, or of the image if box is "image".
-s is (width, height) * box_padding, of which one number is then enlarged to
+s is (width, height) * box_padding. One side of s is then enlarged until s has
 the aspect ratio of input_size.
 Crop: input px = (image px - c + s / 2) * input_size / s, bilinear, zeros
 outside the image. If udp is true, the factor is (input_size - 1) / s.

@@ -15,8 +15,8 @@ import os
 import torch
 from torch import distributed
 
-# Its functions have the default group as a default argument. If DDP imported
-# it after the group exists, they would keep the group until the process ends.
+# Imported before the group exists: functions of this module have the default
+# group as a default argument, and would keep it until the process ends.
 from torch.distributed.nn import functional  # noqa: F401
 
 

@@ -196,7 +196,7 @@ def _search(folder: Path, out_dir: Optional[PathLike]) -> List[Path]:
     for root, folders, names in os.walk(folder):
         folders[:] = [name for name in folders
                       if os.path.realpath(Path(root, name)) != skipped]
-        # The ending says that a corrupt file is one of them.
+        # The suffix tells that a corrupt file is an image or a video.
         found += [
             path for path in (Path(root, name) for name in names)
             if (mimetypes.guess_type(path.name)[0] or '').startswith(

@@ -68,7 +68,7 @@ class PoseInferencer(Pose2DInferencer):
         self.batch_size = batch_size
         cfg = deepcopy(load_config(config))
         cfg.merge_from_dict(cfg_options or {})
-        # The base class would leave the detector on the CPU without a device.
+        # Without a device, the base class leaves the detector on the CPU.
         super().__init__(cfg, checkpoint, device or get_device(), 'mmpose',
                          det_config, det_checkpoint, det_classes)
         if det_config is not None and self.detector is None:

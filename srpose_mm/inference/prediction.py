@@ -97,7 +97,7 @@ def predict(inputs: Union[files.PathLike, Sequence[files.PathLike]],
         bbox_thr: Detected boxes need a higher score.
         nms_thr: Highest IoU of two detected boxes.
         kpt_thr: Lowest score of a keypoint that is drawn.
-        pictures: If it is false, JSON files are written only.
+        pictures: If it is false, only JSON files are written.
         device: Device of the models. If it is ``None``, a GPU if possible.
         cfg_options: Changes of the config, e.g.
             ``{'model.test_cfg.flip_test': False}``.

@@ -12,9 +12,8 @@ from .stock_model import StockModel
 
 STOCK_MASK = 'BottomupGetHeatmapMask'
 TEST_PARTS = ('test_dataloader', 'val_dataloader', 'val_pipeline')
-# Of the codec for associative embedding. The kernel of the non-maximum
-# suppression and the shift of the center are in cells of the stock grid: the
-# defaults fit the new one.
+# Arguments of AssociativeEmbedding that a swap keeps. The unit of the others
+# is a cell of the stock heatmap: their defaults fit the new one.
 KEPT_BOTTOM_UP = ('use_udp', 'decode_keypoint_order', 'decode_keypoint_thr',
                   'decode_tag_thr', 'decode_topk', 'decode_max_instances')
 
@@ -85,8 +84,8 @@ def replace_pipelines(cfg: Config, stock: StockModel, codec: dict) -> None:
     """Set the encoder of every GenerateTarget step of a config.
 
     The steps can lie in data loaders, wrapped datasets, variables and hooks
-    that switch pipelines. A bottom-up config that is for testing only gets a
-    training pipeline; another one masks run-length encoded crowds too.
+    that switch pipelines. If a bottom-up config has no training pipeline, one
+    is added. If it has one, run-length encoded crowds are masked too.
 
     Raises:
         ValueError: If a top-down training pipeline makes no targets.

@@ -41,7 +41,7 @@ class Feature(NamedTuple):
 _cache: Dict[str, Tuple[Feature, ...]] = {}
 
 
-def build_shapes(cfg: dict) -> nn.Module:
+def build_on_meta(cfg: dict) -> nn.Module:
     """Build a module on the meta device, whose tensors have shapes only."""
     with DefaultScope.overwrite_default_scope('mmpose'):
         try:
@@ -68,7 +68,7 @@ def find_features(stock: StockModel,
     key = repr((backbone, neck, shape))
     if key not in _cache:
         model = nn.Sequential(
-            *(build_shapes(part) for part in (backbone, neck) if part))
+            *(build_on_meta(part) for part in (backbone, neck) if part))
         name = type_name(backbone)
         try:
             maps = forward_images(

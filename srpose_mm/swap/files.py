@@ -18,7 +18,7 @@ from ..checkpoints import (
 )
 from ..configs import load_config, locate_config
 from ..version import __version__
-from .features import build_shapes
+from .features import build_on_meta
 from .swap_head import swap_head
 from .write_config import write_config
 
@@ -127,7 +127,7 @@ def keep_weights(stock: Config, swapped: Config,
     with DefaultScope.overwrite_default_scope('mmpose'):
         model = MODELS.build(model_cfg)
     load_weights(model, checkpoint)
-    shapes = {key: value.shape for key, value in build_shapes(
+    shapes = {key: value.shape for key, value in build_on_meta(
         swapped.model).state_dict().items()}
     kept, dropped = {}, []
     for key, value in model.state_dict().items():

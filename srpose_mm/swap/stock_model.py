@@ -13,7 +13,7 @@ DECONV_HEADS = ('HeatmapHead', 'SRHead', 'SimCCHead', 'IntegralRegressionHead',
                 'DSNTHead', 'AssociativeEmbeddingHead',
                 'SRAssociativeEmbeddingHead')
 HEADS = (*DECONV_HEADS, 'RTMCCHead', 'RTMWHead', 'RegressionHead', 'RLEHead')
-# Arguments of heads: the number of keypoints.
+# Names that heads have for the number of keypoints.
 KEYPOINTS = ('out_channels', 'num_joints', 'num_keypoints')
 
 

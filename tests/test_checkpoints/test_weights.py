@@ -8,7 +8,7 @@ from mmpose.registry import MODELS
 from torch import nn
 
 from srpose_mm.checkpoints import get_state_dict, load_weights, save_checkpoint
-from srpose_mm.checkpoints.weights import fit_weights
+from srpose_mm.checkpoints.weights import load_matching_weights
 
 
 class Model(nn.Module):
@@ -89,7 +89,7 @@ def test_wrapped_models(trained, save):
     nn.Module.__init__(tta)
     tta.module = wrapped
     contents = dict(state_dict=trained)
-    assert fit_weights(tta, 'a.pth', contents) == ''
+    assert load_matching_weights(tta, 'a.pth', contents) == ''
     assert_loaded(model, trained)
 
 
@@ -121,7 +121,7 @@ def test_a_deeper_network_of_the_same_kind():
     build = dict(type='ResNet', base_channels=8, stem_channels=8)
     deep = nn.ModuleDict(dict(backbone=MODELS.build(dict(build, depth=34))))
     flat = nn.ModuleDict(dict(backbone=MODELS.build(dict(build, depth=18))))
-    problems = fit_weights(flat, 'a.pth', deep.state_dict())
+    problems = load_matching_weights(flat, 'a.pth', deep.state_dict())
     assert problems.startswith('has 96 unknown to the model')
 
 
@@ -144,14 +144,14 @@ def test_old_keys_are_renamed_by_version(save):
     estimator['head']['in_channels'] = 64
     model = MODELS.build(estimator)
     new = model.state_dict()
-    assert fit_weights(model, 'a.pth', new) == ''
+    assert load_matching_weights(model, 'a.pth', new) == ''
     wrapped = OrderedDict((f'module.{k}', v) for k, v in new.items())
     wrapped._metadata = OrderedDict(
         (f'module.{k}' if k else 'module', v)
         for k, v in new._metadata.items())
-    assert fit_weights(model, 'a.pth', wrapped) == ''
+    assert load_matching_weights(model, 'a.pth', wrapped) == ''
     old = {k.replace('head.', 'keypoint_head.'): v for k, v in new.items()}
-    assert fit_weights(model, 'a.pth', old) == ''
+    assert load_matching_weights(model, 'a.pth', old) == ''
 
 
 @pytest.mark.parametrize('contents, reason', [

@@ -5,7 +5,7 @@ import pytest
 from mmengine.config import Config
 
 from srpose_mm.apis import swap_head
-from srpose_mm.swap.features import build_shapes
+from srpose_mm.swap.features import build_on_meta
 from srpose_mm.swap.write_config import same_config
 
 from ..conftest import ROOT
@@ -18,7 +18,7 @@ SCHEMES = dict(zip(BY_HAND, ('sr', 'sr', 'srpose')))
 def shapes(cfg):
     return {
         key: value.shape
-        for key, value in build_shapes(cfg.model).state_dict().items()
+        for key, value in build_on_meta(cfg.model).state_dict().items()
     }
 
 

@@ -33,15 +33,15 @@ def check_size(codec: Any, name: str, size: Any) -> Tuple[int, int]:
     return tuple(int(s) for s in size)
 
 
-def check_positive(codec: Any, name: str, value: Any) -> float:
-    """Return ``value`` as a positive float, or raise."""
-    if isinstance(value, str) or not np.isscalar(value):
-        raise TypeError(f'{type(codec).__name__}: expected {name} to be a '
-                        f'number, got {value!r}')
-    require(codec, 0 < value < np.inf, f'expected a positive, finite {name}, '
-            f'got {value}; it is in heatmap cells, leave it out for the '
+def check_sigma(codec: Any, sigma: Any) -> float:
+    """Return ``sigma`` as a positive, finite float, or raise."""
+    if isinstance(sigma, str) or not np.isscalar(sigma):
+        raise TypeError(f'{type(codec).__name__}: expected sigma to be a '
+                        f'number, got {sigma!r}')
+    require(codec, 0 < sigma < np.inf, 'expected a positive, finite sigma, '
+            f'got {sigma}; it is in heatmap cells, leave it out for the '
             'default')
-    return float(value)
+    return float(sigma)
 
 
 def check_positive_integers(owner: Any, **numbers: Any) -> None:

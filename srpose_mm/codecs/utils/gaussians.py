@@ -106,10 +106,10 @@ def draw_instances(heatmaps: Tensor, keypoints: Tensor, visible: Tensor,
                    sigma: float, rounded: bool) -> None:
     """Draw Gaussians of one image into heatmaps (K, H, W), in place.
 
-    Of two Gaussians the higher counts. Each one is drawn on a square of its
-    radius around the nearest cell: time and memory grow with the instances,
-    not with the heatmaps. ``keypoints`` (N, K, 2) are in cells; for the others
-    see :func:`gaussian_heatmaps`.
+    Where Gaussians overlap, the higher value counts. Each one is drawn on a
+    square of its radius around the nearest cell: time and memory grow with the
+    instances, not with the heatmaps. ``keypoints`` (N, K, 2) are in cells; for
+    the others see :func:`gaussian_heatmaps`.
     """
     keypoints = keypoints.float()
     device = keypoints.device

@@ -40,7 +40,7 @@ def usable_keypoints(
     usable = finite & np.isfinite(visible) & (np.nan_to_num(visible) >= 0.5)
     keypoints = np.where(finite[..., None], keypoints, 0)
     visible = np.where(usable, visible, 0).astype(np.float32)
-    # Far beyond any heatmap, and still an integer that NumPy can hold.
+    # Beyond any heatmap, and small enough for NumPy's integers.
     return np.clip(keypoints, -1e6, 1e6).astype(np.float32), visible
 
 
@@ -63,13 +63,12 @@ def last_cell(map_hw: Sequence[int], device: torch.device) -> Tensor:
 
 def cells_of_index(index: Tensor, width: int) -> Tensor:
     """Return the cells (x, y), int64 in shape (..., 2), of y * W + x."""
-    rows = torch.div(index, width, rounding_mode='floor')
-    return torch.stack([index - rows * width, rows], dim=-1)
+    return torch.stack([index % width, index // width], dim=-1)
 
 
 def window_index(cells: Tensor, steps_x: Tensor, steps_y: Tensor,
                  map_hw: Sequence[int]) -> Tuple[Tensor, Tensor]:
-    """Return the index y * W + x of each cell of windows, and where it exists.
+    """Return the index y * W + x of window cells, and which are in the map.
 
     A window around a cell (..., 2) has columns at ``steps_x`` (n, ) and rows
     at ``steps_y`` (m, ) from it. The index is that of the nearest cell of the

@@ -106,20 +106,21 @@ def _assign(cost: np.ndarray) -> List[int]:
     return [column for _, column in sorted(pairs)]
 
 
-def strongest_of_nearest(heatmaps: Tensor, tags: Tensor, maps: Tensor,
+def strongest_of_nearest(heatmaps: Tensor, tags: Tensor, index: Tensor,
                          wanted: Tensor) -> Tensor:
-    """Return the highest cell among those with the tag nearest to a given one.
+    """Return for each search the cell whose tag is nearest to the wanted tag.
 
-    The cell has the lowest ``100 * round(distance) - value`` of its heatmap,
-    and of equal cells it is the first. The extremes of the values and tags of
-    a segment bound the cost of its cells. Segments whose bound is above the
-    lowest cost in the most promising ones are not searched, which does not
-    change the result.
+    Of cells with equally near tags, the one with the highest value counts: the
+    cost ``100 * round(distance) - value`` is the lowest, and of equal cells
+    the first is returned. The extremes of the values and tags of a segment
+    bound the cost of its cells. The segments with the lowest bounds are
+    searched first, then those whose bound does not exceed the lowest cost. The
+    result is exact.
 
     Args:
         heatmaps: Heatmaps in shape (B, K, H, W), float32.
         tags: Tags in shape (B, L, K, H, W), float32.
-        maps: The heatmap b * K + k of each search, int64 in shape (Q, ).
+        index: The heatmap b * K + k of each search, int64 in shape (Q, ).
         wanted: The tag of each search in shape (Q, L).
 
     Returns:
@@ -131,32 +132,32 @@ def strongest_of_nearest(heatmaps: Tensor, tags: Tensor, maps: Tensor,
     # (L, B * K, S, 64), as the heatmaps with L first.
     tags = in_segments(tags.transpose(0, 1).flatten(1, 2))
     wanted = wanted.T[..., None]
-    lowest, highest = tags.amin(-1)[:, maps], tags.amax(-1)[:, maps]
+    lowest, highest = tags.amin(-1)[:, index], tags.amax(-1)[:, index]
     gaps = torch.maximum(lowest - wanted, wanted - highest).clamp_min(0)
-    bounds = tag_cost(gaps, heat.amax(-1)[maps])
+    bounds = tag_cost(gaps, heat.amax(-1)[index])
     bounds = bounds.nan_to_num(nan=-torch.inf)
-    steps = torch.arange(SEGMENT, device=maps.device)
+    steps = torch.arange(SEGMENT, device=index.device)
     none = heat.shape[1:].numel()
 
     def search(query: Tensor, segment: Tensor) -> Tuple[Tensor, Tensor]:
         """Return the lowest cost of each search, and its cell."""
-        cost = tag_cost(tags[:, maps[query], segment] - wanted[:, query],
-                        heat[maps[query], segment])
+        cost = tag_cost(tags[:, index[query], segment] - wanted[:, query],
+                        heat[index[query], segment])
         cost = cost.nan_to_num(nan=torch.inf)
         best = torch.full_like(bounds[:, 0], torch.inf).scatter_reduce(
             0, query, cost.amin(dim=1), 'amin')
         cells = (segment[:, None] * SEGMENT + steps).masked_fill(
             cost != best[query, None], none)
-        return best[:, None], torch.full_like(maps, none).scatter_reduce(
+        return best[:, None], torch.full_like(index, none).scatter_reduce(
             0, query, cells.amin(dim=1), 'amin')[:, None]
 
     first = bounds.topk(min(SEGMENTS_AT_ONCE, bounds.shape[1]), largest=False)
-    queries = torch.arange(len(maps), device=maps.device)[:, None]
+    queries = torch.arange(len(index), device=index.device)[:, None]
     best, cells = search(queries.expand_as(first.indices).flatten(),
                          first.indices.flatten())
-    starts = torch.arange(bounds.shape[1], device=maps.device) * SEGMENT
+    starts = torch.arange(bounds.shape[1], device=index.device) * SEGMENT
     able = (bounds < best) | ((bounds == best) & (starts <= cells))
-    able[queries, torch.div(cells, SEGMENT, rounding_mode='floor')] = True
+    able[queries, cells // SEGMENT] = True
     return search(*able.nonzero().unbind(dim=1))[1][:, 0]
 
 

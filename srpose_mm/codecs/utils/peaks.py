@@ -64,7 +64,7 @@ class Peaks:
         index = index.flatten(2).gather(2, best[..., None])[..., 0]
         cells = cells_of_index(index, map_hw[1]).float()
         cells = cells.masked_fill((scores <= 0)[..., None], -1)
-        window = torch.div(best, len(steps)**2, rounding_mode='floor')
+        window = best // len(steps)**2
         return cls(cells, scores, _pick(windows, window),
                    _pick(corners, window), map_hw)
 
@@ -105,7 +105,7 @@ def local_maxima(maps: Tensor, size: int,
 
     Returns:
         Values (B, K, M), falling, and cells (x, y) in shape (B, K, M, 2),
-        int64. A map with fewer maxima returns other cells of value -inf.
+        int64. If a map has fewer maxima, the other values are -inf.
     """
     peaks = maps.masked_fill(maps != highest_around(maps, size), -torch.inf)
     values, index = peaks.flatten(2).topk(
@@ -156,11 +156,9 @@ def tags_at(points: Tensor,
     last = last_cell((height * factor, width * factor), points.device)
     x, y = torch.minimum(points.long().clamp_min(0), last).unbind(-1)
     x = (x[..., None] - torch.tensor(shifts, device=x.device)).clamp_min(0)
-    rows, columns = (
-        torch.div(c, factor, rounding_mode='floor') for c in (y, x))
-    index = rows[..., None] * width + columns
+    index = (y // factor)[..., None] * width + x // factor
     tags = tags.flatten(3).permute(0, 2, 3, 1)
-    return tags.gather(2, index.expand(*index.shape[:-1], tags.shape[-1]))
+    return torch.take_along_dim(tags, index, dim=2)
 
 
 def keep_peaks(heatmaps: Tensor, kernel_size: int) -> Tensor:

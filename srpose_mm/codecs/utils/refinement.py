@@ -63,7 +63,7 @@ def refine_parabola(peaks: Peaks, step: int) -> Tensor:
     curvature = before - 2 * center + after
     offset = 0.5 * step * (before - after) / curvature
     valid = (curvature < 0) & offset.isfinite()
-    offset = torch.minimum(offset.abs(), step) * offset.sign()
+    offset = offset.clamp(-step, step)
     return torch.where(valid, peaks.cells + offset, peaks.cells)
 
 

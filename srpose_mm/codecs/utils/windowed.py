@@ -86,8 +86,8 @@ def window_candidates(maps: WindowedHeatmaps, nms_kernel: int,
     values, order = values.sort(dim=-1, descending=True, stable=True)
 
     def ordered(numbers: Tensor) -> Tensor:
-        index = order[..., None].expand(*shape, numbers.shape[-1])
-        return numbers.view(*shape, -1).gather(2, index)
+        return torch.take_along_dim(
+            numbers.view(*shape, -1), order[..., None], dim=2)
 
     cells = ordered(peaks.cells)
     steps = (cells[..., None, :] - cells[..., None, :, :]).abs().amax(dim=-1)
@@ -99,9 +99,10 @@ def window_candidates(maps: WindowedHeatmaps, nms_kernel: int,
 
 def strongest_in_windows(maps: WindowedHeatmaps, index: Tensor,
                          instance: Tensor, wanted: Tensor) -> Tensor:
-    """Return the highest cell among those with the tag nearest to a given one.
+    """Return for each search the cell whose tag is nearest to the wanted tag.
 
-    The pooled heatmap is searched, then the window around the cell there. Each
+    Of cells with equally near tags, the one with the highest value counts. The
+    pooled heatmap is searched, then the window around the cell there. Each
     of Q searches has a heatmap b * K + k, an instance, both int64, and a tag
     (L, ); no two have the same heatmap and instance. The result is (x, y,
     value) of the cells in shape (Q, 3).

@@ -6,6 +6,8 @@ from mmengine.runner import Runner
 from mmpose.datasets.transforms import GenerateTarget
 from mmpose.registry import HOOKS
 
+from srpose_mm.models.heads.base_sr_head import SRHeadMixin
+
 
 @HOOKS.register_module()
 class CheckTargetsHook(Hook):
@@ -56,7 +58,7 @@ class CheckTargetsHook(Hook):
                 continue
             encoders = step.encoder
             encoders = encoders if isinstance(encoders, list) else [encoders]
-            if hasattr(head, 'factor_argument'):
+            if isinstance(head, SRHeadMixin):
                 if len(encoders) > 1:
                     raise ValueError(
                         'CheckTargetsHook: expected one encoder in '

@@ -41,11 +41,12 @@ class EpochSeedHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Wrap the ``worker_init_fn``, and shuffle by the resumed seed."""
         loader = runner.train_dataloader
-        self.entropy = []  # of the epoch, which workers read when they start
+        # Seed of the epoch, which workers read when they start.
+        self.entropy = []
         loader.worker_init_fn = partial(
             seed_worker, init=loader.worker_init_fn, entropy=self.entropy)
-        # Without a seed in the config, the sampler has another than the
-        # checkpoint.
+        # Without a seed in the config, MMEngine draws a new one for the
+        # sampler. The seed of the checkpoint counts.
         if hasattr(loader.sampler, 'seed'):
             loader.sampler.seed = runner.seed
 

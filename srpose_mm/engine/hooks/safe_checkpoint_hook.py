@@ -15,7 +15,7 @@ from srpose_mm.checkpoints import (
     load_weights,
 )
 from srpose_mm.checkpoints.files import UNFINISHED
-from srpose_mm.checkpoints.weights import fit_weights
+from srpose_mm.checkpoints.weights import load_matching_weights
 
 
 @HOOKS.register_module()
@@ -51,7 +51,7 @@ class SafeCheckpointHook(CheckpointHook):
         if runner._resume or not isinstance(runner._train_loop, BaseLoop):
             load_weights(runner.model, location, checkpoint)
             return
-        problems = fit_weights(runner.model, location, checkpoint)
+        problems = load_matching_weights(runner.model, location, checkpoint)
         if problems:
             runner.logger.warning(
                 f'load_from {location}: the checkpoint {problems}; weights '
@@ -85,7 +85,8 @@ class SafeCheckpointHook(CheckpointHook):
         finally:
             self.file_backend.remove = remove
         for path in outdated:
-            # The best checkpoint of a resumed training's origin stays.
+            # The best checkpoint in the folder that the training was resumed
+            # from stays.
             if Path(path).parent == Path(self.out_dir):
                 remove(path)
 

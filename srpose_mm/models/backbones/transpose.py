@@ -98,16 +98,17 @@ class TransPose(BaseModule):
             ``num_heads``.
         num_layers: Number of encoder layers.
         num_heads: Number of attention heads.
-        feedforward_channels: Hidden channels of each layer's perceptron.
+        feedforward_channels: Hidden channels of each layer's MLP.
         dropout: Dropout rate, see :class:`EncoderLayer`.
         input_size: Usual (width, height) of the images, in px, for which
             positions are kept ready.
         out_indices: Which feature maps to return, ``(1, )`` or ``(0, 1)``.
-        init_cfg: Initialization config. One of type ``Pretrained`` is for the
-            ResNet, e.g. ``'torchvision://resnet50'``, with ``prefix``
-            ``'backbone.'`` in a pose model with that backbone and
-            ``'backbone.resnet.'`` in one with this. Others are for the rest;
-            without any, matrices are drawn as Xavier's uniform.
+        init_cfg: Initialization configs. The one of type ``Pretrained``
+            initializes the ResNet, e.g. by ``'torchvision://resnet50'``. Of a
+            pose model's checkpoint, ``prefix`` is ``'backbone.'`` if the
+            model's backbone is a ResNet, ``'backbone.resnet.'`` if it is a
+            TransPose. Other configs initialize the encoder, whose default is
+            Xavier's uniform distribution.
 
     Raises:
         ValueError: If a number is out of range, ``out_indices`` is neither of

@@ -29,7 +29,10 @@ class SRHeadMixin:
         return self.sr_block
 
     def stock_channels(self) -> int:
-        """Return the channels behind the stock layers, which come first."""
+        """Return the channels behind the layers of MMPose's head.
+
+        The super-resolution block must not exist yet.
+        """
         convs = [module for module in self.modules()
                  if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))]
         return convs[-1].out_channels if convs else self.in_channels
@@ -128,8 +131,8 @@ class BaseSRHead(SRHeadMixin, HeatmapHead):
              train_cfg: OptConfigType = None) -> dict:
         """Return the losses and the accuracy of a batch.
 
-        The target of coarser heatmaps is the full target averaged over the
-        cells that one of their cells covers.
+        The target of a coarser heatmap is the full target, average-pooled to
+        the heatmap's size.
 
         Args:
             feats: The features of :meth:`forward`.

@@ -215,7 +215,7 @@ class SRAssociativeEmbeddingHead(SRHeadMixin, AssociativeEmbeddingHead):
         return super().decode(batch_outputs)
 
     def _keypoint_tags(self, tags: Tensor) -> Tensor:
-        """Return tags (B, L * K, H, W), of which keypoints can share maps."""
+        """Return tags (B, L * K, H, W), repeated if keypoints share them."""
         if self.tag_per_keypoint:
             return tags
         return tags.repeat_interleave(self.num_keypoints, dim=1)
@@ -244,8 +244,8 @@ class SRAssociativeEmbeddingHead(SRHeadMixin, AssociativeEmbeddingHead):
         """
         heatmaps, tags = self.forward(feats)
         tags = self._keypoint_tags(tags)
-        targets, masks = utils.gather_instances(self, batch_data_samples,
-                                                self.num_keypoints)
+        targets, masks = utils.gather_bottomup_targets(
+            self, batch_data_samples, self.num_keypoints)
         utils.check_heatmap_size(self, heatmaps.shape[-2:], targets.shape[-2:])
         loss_kpt = self.loss_module.keypoint_loss(
             heatmaps, targets, mask=masks)

@@ -152,8 +152,7 @@ def find_peaks(samplers: List[HeatmapSampler], reach: int,
     peaks = Peaks.of_windows(windows, (cells - 1) * factor, map_hw)
     radius = -(-reach // factor)
     if radius:
-        middle = torch.div(
-            peaks.cells.clamp_min(0).long(), factor, rounding_mode='floor')
+        middle = peaks.cells.clamp_min(0).long() // factor
         patches = mean([
             sampler.windows(middle[:, :, None], radius)[:, :, 0]
             for sampler in samplers

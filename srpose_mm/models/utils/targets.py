@@ -37,7 +37,7 @@ def gather_targets(head: nn.Module, batch_data_samples: SampleList,
     return targets, weights
 
 
-def gather_instances(head: nn.Module, batch_data_samples: SampleList,
+def gather_bottomup_targets(head: nn.Module, batch_data_samples: SampleList,
                      keypoints: int) -> Tuple[Tensor, Tensor]:
     """Collect heatmaps (B, K, H, W) and masks (B, 1, H, W), bottom-up.
 
