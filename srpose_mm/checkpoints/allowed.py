@@ -11,14 +11,18 @@ import tarfile
 from codecs import encode
 from collections import Counter, OrderedDict
 from types import FunctionType, SimpleNamespace
-from typing import Any, BinaryIO, Callable, Tuple
+from typing import Any, BinaryIO, Callable, Optional, Tuple
 
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 
 PLAIN_CODE = re.compile(r'[?biufcSU]\d*')
-ARRAY_TYPE = object()  # replaces numpy.ndarray, which is never called
+# Replacements of classes that are never called.
+ARRAY_TYPE, ONE_CYCLE = object(), object()
+# Functions that a OneCycleLR keeps.
+ANNEALING = ('_annealing_cos', '_annealing_linear')
 
 
 class Refused(ValueError):
@@ -64,8 +68,8 @@ class PlainArray(np.ndarray):
 class CallOnly:
     """Callable whose attributes a pickle cannot set with the opcode BUILD."""
 
-    def __init__(self, function: Callable):
-        self.function = function
+    def __init__(self, function: Callable, owner: Optional[type] = None):
+        self.function, self.owner = function, owner
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function; logging passes a keyword."""
@@ -75,8 +79,8 @@ class CallOnly:
         raise Refused(f'a state of {self.function.__name__}')
 
     def __reduce__(self) -> Tuple:
-        """Pickle as a method of HistoryBuffer, the only kind that is kept."""
-        return getattr, (HistoryBuffer, self.function.__name__)
+        """Pickle as an attribute of the owner: no other kind is kept."""
+        return getattr, (self.owner, self.function.__name__)
 
 
 def plain_array(subtype: Any, shape: Any, code: Any) -> PlainArray:
@@ -93,25 +97,30 @@ def plain_scalar(plain: PlainDtype, data: bytes) -> Any:
     return np.frombuffer(data, plain.dtype, count=1)[0]
 
 
-def history_buffer_method(owner: type, name: str) -> CallOnly:
+def allowed_attribute(owner: Any, name: str) -> CallOnly:
     """Replace ``getattr``: MMEngine pickles ``HistoryBuffer.mean`` with it."""
-    method = None
+    function = None
     if owner is HistoryBuffer and not name.startswith('_'):
-        method = vars(HistoryBuffer).get(name)
-    if not isinstance(method, FunctionType):
+        function = vars(HistoryBuffer).get(name)
+    elif owner is ONE_CYCLE and name in ANNEALING:
+        owner = OneCycleParamScheduler
+        function = getattr(owner, name)
+    if not isinstance(function, FunctionType):
         raise Refused(f'the attribute {name!r}')
-    return CallOnly(method)
+    return CallOnly(function, owner)
 
 
 ALLOWED = {
     'builtins.bytes': CallOnly(lambda: b''),  # called for empty bytes only
     'builtins.complex': complex,
-    'builtins.getattr': CallOnly(history_buffer_method),
+    'builtins.getattr': CallOnly(allowed_attribute),
     'builtins.set': set,
     'collections.Counter': CallOnly(Counter),  # milestones of MultiStepLR
     'collections.OrderedDict': OrderedDict,
     '_codecs.encode': encode,
     'mmengine.logging.history_buffer.HistoryBuffer': HistoryBuffer,
+    'mmengine.optim.scheduler.param_scheduler.OneCycleParamScheduler':
+    ONE_CYCLE,
     'numpy.dtype': PlainDtype,
     'numpy.ndarray': ARRAY_TYPE,
     'torch.Size': torch.Size,

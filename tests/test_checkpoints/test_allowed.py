@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
-from mmengine.optim import MultiStepLR
+from mmengine.optim import MultiStepLR, OneCycleLR
 
 from srpose_mm.checkpoints.allowed import (
     ALLOWED,
+    ONE_CYCLE,
     Refused,
-    history_buffer_method,
+    allowed_attribute,
     load_allowed,
 )
 
@@ -138,8 +139,34 @@ def test_an_allocation_is_refused():
         saved_and_loaded(Forged(np.ndarray, ((10**12, ), ), None))
 
 
+@pytest.mark.parametrize('strategy', ['cos', 'linear'])
+def test_one_cycle_schedulers(strategy):
+    """They keep a function of their class, and are saved again."""
+    def build():
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.1)
+        return OneCycleLR(optimizer, eta_max=1., total_steps=9,
+                          anneal_strategy=strategy)
+
+    first, second = build(), build()
+    for _ in range(4):
+        first.optimizer.step()
+        first.step()
+    contents = saved_and_loaded(saved_and_loaded(
+        dict(scheduler=first.state_dict(),
+             optimizer=first.optimizer.state_dict())))
+    second.load_state_dict(contents['scheduler'])
+    second.optimizer.load_state_dict(contents['optimizer'])
+    for scheduler in (first, second):
+        scheduler.optimizer.step()
+        scheduler.step()
+    assert first.get_last_value() == second.get_last_value()
+    for name in ('_annealing', 'build_iter_from_epoch', '__init__'):
+        with pytest.raises(Refused, match='the attribute'):
+            allowed_attribute(ONE_CYCLE, name)
+
+
 def test_getattr_serves_history_buffers_only():
-    assert history_buffer_method(HistoryBuffer, 'mean')(
+    assert allowed_attribute(HistoryBuffer, 'mean')(
         HistoryBuffer([3.], [1])) == 3
     for owner, name in [(HistoryBuffer, '__init__'), (HistoryBuffer, 'data'),
                         (HistoryBuffer, '_set_default_statistics'),
@@ -147,7 +174,7 @@ def test_getattr_serves_history_buffers_only():
                         (object, '__subclasses__'),
                         (HistoryBuffer([1], [1]), 'mean')]:
         with pytest.raises(Refused, match='the attribute'):
-            history_buffer_method(owner, name)
+            allowed_attribute(owner, name)
 
 
 @pytest.mark.parametrize('name', ['os.system', 'older format', 'eval'])
