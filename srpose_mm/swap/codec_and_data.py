@@ -22,8 +22,9 @@ def make_codec(cfg: Config, stock: StockModel, heatmap_size: Size,
                **options: Any) -> dict:
     """Return the config of the codec for heatmaps of the given size.
 
-    The Gaussian keeps its width in input px, and the pixel mapping, MSRA's or
-    UDP's, stays. Options are arguments of the codec, ``None`` means default.
+    The Gaussian keeps its width in input px. The pixel mapping, MSRA's or
+    UDP's, is that of the test data's crops. Options are arguments of the
+    codec, ``None`` means default.
 
     Raises:
         TypeError: If the codec does not have an option.
@@ -35,10 +36,13 @@ def make_codec(cfg: Config, stock: StockModel, heatmap_size: Size,
         sigma=_sigma(stock, heatmap_size),
         target='keypoints')
     is_udp = type_name(stock.codec) == 'UDPHeatmap'
+    # Some configs of MMPose have a UDPHeatmap and crops that are not UDP's.
+    crop = _test_step(cfg, 'TopdownAffine') or dict(
+        use_udp=is_udp or stock.codec.get('use_udp'))
     if stock.bottom_up:
         codec.update(
             {k: stock.codec[k] for k in KEPT_BOTTOM_UP if k in stock.codec})
-    elif is_udp or crops_by_udp(cfg) or stock.codec.get('use_udp'):
+    elif crop.get('use_udp'):
         codec['use_udp'] = True
     if is_udp or stock.codec.get('unbiased'):
         codec['unbiased'] = True
@@ -73,11 +77,6 @@ def _test_step(cfg: Config, name: str) -> dict:
     """Return the first transform of the test data of a class, or ``{}``."""
     steps = (step for part in TEST_PARTS for step in iter_typed(cfg.get(part)))
     return next((step for step in steps if type_name(step) == name), {})
-
-
-def crops_by_udp(cfg: Config) -> bool:
-    """Return True if images of the test data are cropped with UDP."""
-    return bool(_test_step(cfg, 'TopdownAffine').get('use_udp', False))
 
 
 def replace_pipelines(cfg: Config, stock: StockModel, codec: dict) -> None:
@@ -137,7 +136,7 @@ def _bottom_up_pipeline(cfg: Config, codec: dict) -> List[dict]:
     return pipeline
 
 
-def set_flip(cfg: Config, stock: StockModel) -> None:
+def set_flip(cfg: Config, stock: StockModel, codec: dict) -> None:
     """Set how a flipped image's heatmaps are put back on the new grid.
 
     As in MMPose's configs, the map of a mirrored image is shifted by one cell
@@ -151,5 +150,5 @@ def set_flip(cfg: Config, stock: StockModel) -> None:
     else:
         test_cfg.pop('shift_coords', None)  # of heads for coordinates
         test_cfg.update(
-            flip_mode='heatmap', shift_heatmap=not crops_by_udp(cfg))
+            flip_mode='heatmap', shift_heatmap=not codec.get('use_udp'))
     cfg.model.test_cfg = test_cfg

@@ -79,7 +79,7 @@ def swap_head(cfg: ConfigLike,
         cfg.model.neck = neck
     cfg.model.head = dict(head, decoder=deepcopy(codec))
     replace_pipelines(cfg, stock, codec)
-    set_flip(cfg, stock)
+    set_flip(cfg, stock, codec)
     names = (cfg.get('custom_imports') or {}).get('imports') or []
     names = [names] if isinstance(names, str) else names
     cfg.custom_imports = dict(

@@ -50,6 +50,16 @@ def test_refinement_of_an_sr_codec(options):
         assert codec.get(name) == options.get(name)
 
 
+def test_a_udp_codec_behind_other_crops():
+    """The stock model decodes up to a pixel off; the swapped one does not."""
+    cfg = load_config('cspnext-m_udp_8xb64-210e_coco-wholebody-256x192')
+    assert cfg.codec.type == 'UDPHeatmap'
+    cfg = swap_head(cfg)
+    assert 'use_udp' not in cfg.codec
+    assert cfg.codec.unbiased is True and cfg.codec.refine == 'dark'
+    assert cfg.model.test_cfg.shift_heatmap is True
+
+
 def test_codec_of_udp():
     codec = swap_head(UDP).codec
     assert codec.use_udp is True and codec.unbiased is True
