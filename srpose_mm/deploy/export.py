@@ -95,8 +95,9 @@ class DeployedModel(nn.Module):
             and test_cfg.get('peaks_only', True))
         self.keypoint_indices = None
         # As in MMPose: for top-down models with one map per keypoint.
-        if (isinstance(model, TopdownPoseEstimator) and getattr(
-                model.head.decoder, 'heatmap_type', None) != 'combined'):
+        codec = getattr(model.head, 'decoder', None)
+        if (isinstance(model, TopdownPoseEstimator)
+                and getattr(codec, 'heatmap_type', None) != 'combined'):
             self.keypoint_indices = test_cfg.get('output_keypoint_indices')
 
     def forward(self, images: Tensor) -> Tuple[Tensor, ...]:
@@ -172,7 +173,8 @@ def export_model(config: ConfigLike,
     check_out(out, *([] if checkpoint is None else [checkpoint]))
     model = _build_model(cfg, checkpoint)
     if decode is not False:
-        decode = _can_decode(model.head.decoder, size, bool(decode))
+        decode = _can_decode(getattr(model.head, 'decoder', None), size,
+                             bool(decode))
     reference = DeployedModel(model, decode, normalize)
     images, expected, steady = _draw_images(
         reference, (BATCH_SIZE, input_channels(cfg), *size[::-1]))
@@ -285,14 +287,14 @@ def _expect(reference: DeployedModel,
 
 def _name_maps(head: nn.Module, feats: Tuple[Tensor, ...],
                decode: bool) -> Tuple[str, ...]:
-    """Check that a head predicts heatmaps, and return its outputs' names.
-
-    Heatmaps to decode need the codec's size.
-    """
+    """Check that a head predicts heatmaps, and return its outputs' names."""
     names = ('heatmaps', )
     if isinstance(head, AssociativeEmbeddingHead):
         names = ('heatmaps', 'tags')
-    maps = head(feats)
+    try:
+        maps = head(feats)
+    except (IndexError, TypeError):
+        maps = []  # some heads need more than the features
     maps = [maps] if isinstance(maps, Tensor) else list(maps)
     if len(maps) != len(names) or any(
             not isinstance(m, Tensor) or m.ndim != 4 for m in maps):
@@ -329,10 +331,7 @@ def _noise(feats: Tensor) -> Iterator[Tensor]:
 def _write_onnx(deployed: DeployedModel, image: Tensor, path: Path,
                 names: Iterable[str], facts: Dict[str, Any],
                 opset: int) -> None:
-    """Write an ONNX file with its metadata.
-
-    The names are those of the input and of each output.
-    """
+    """Write an ONNX file with metadata, for ``names`` of input and outputs."""
     import onnx
     # torch >= 2.9 defaults to an exporter that needs onnxscript.
     parameters = inspect.signature(torch.onnx.export).parameters
@@ -363,11 +362,7 @@ def _write_onnx(deployed: DeployedModel, image: Tensor, path: Path,
 
 
 def _run(path: Path, format: str, images: Tensor) -> Tuple[Tensor, ...]:
-    """Return the outputs of an exported file.
-
-    Raises:
-        ExportMismatch: If the file does not run.
-    """
+    """Return the outputs of an exported file, which must run."""
     try:
         if format == 'torchscript':
             return torch.jit.load(str(path))(images)
@@ -386,11 +381,7 @@ def _run(path: Path, format: str, images: Tensor) -> Tuple[Tensor, ...]:
 
 def _compare(expected: Dict[str, Tensor], outputs: Tuple[Tensor, ...],
              steady: Optional[Tensor]) -> Dict[str, float]:
-    """Return the largest difference of each output.
-
-    Raises:
-        ExportMismatch: If an output differs by more than its tolerance.
-    """
+    """Return the largest difference of each output, or raise."""
     differences = {}
     for (name, want), got in zip(expected.items(), outputs):
         is_keypoints = name == 'keypoints'

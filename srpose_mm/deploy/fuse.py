@@ -60,12 +60,14 @@ def _fold_batch_norms(module: nn.Module) -> None:
     for name, layer in module.named_children():
         if isinstance(module, CrossFFN) and isinstance(layer, nn.GELU):
             continue
+        transposed = isinstance(last, nn.ConvTranspose2d)
         if (isinstance(layer, _BatchNorm)
                 and type(last).__name__ in PLAIN
+                # torch cannot fold into groups of these.
+                and not (transposed and last.groups > 1)
                 and last_name not in features
                 and last.out_channels == layer.num_features
                 and layer.track_running_stats):
-            transposed = isinstance(last, nn.ConvTranspose2d)
             fused = fuse_conv_bn_eval(last, layer, transpose=transposed)
             setattr(module, last_name, fused)
             # The children of timm's BatchNormAct2d run after it: a dropout

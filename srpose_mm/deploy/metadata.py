@@ -57,10 +57,10 @@ def describe(cfg: Config, model: nn.Module, shapes: Dict[str, Sequence[int]],
     if 'heatmaps' in shapes:
         codec = model.head.decoder
         udp = isinstance(codec, UDPHeatmap) or getattr(codec, 'use_udp', False)
-        # With UDP the last cells' centers coincide; top-down models of MMPose
-        # then undo the crop by input_size instead of input_size - 1.
+        # With UDP the last cells' centers coincide. The way back divides by
+        # input_size instead of input_size - 1, as top-down models of MMPose.
         facts['cell_size'] = [
-            (size - (udp and not top_down)) / (cells - udp)
+            size / (cells - udp)
             for size, cells in zip(size_hw[::-1], shapes['heatmaps'][:0:-1])
         ]
     names = keypoint_names(model.dataset_meta)

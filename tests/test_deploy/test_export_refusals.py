@@ -20,6 +20,11 @@ REGRESSION = dict(
     in_channels=3 * 96 * 64,
     num_joints=3,
     decoder=dict(type='RegressionLabel', input_size=(64, 96)))
+VISIBILITY = dict(
+    type='VisPredictHead',
+    pose_cfg=dict(
+        type='HeatmapHead', in_channels=3, out_channels=3,
+        deconv_out_channels=None, decoder=MSRA))
 LIFTER = dict(
     type='PoseLifter',
     backbone=dict(type='TCN', in_channels=34),
@@ -40,6 +45,7 @@ LIFTER = dict(
     (dict(), dict(opset=9), 'cannot export with opset 9: .*another opset'),
     (dict(), dict(opset=99), 'cannot export with opset 99: .*another opset'),
     (REGRESSION, dict(), 'that predicts heatmaps .*got RegressionHead'),
+    (VISIBILITY, dict(input_size=(64, 96)), 'heatmaps .*got VisPredictHead'),
     (LIFTER, dict(input_size=(64, 96)),
      'expected a TopdownPoseEstimator .*got PoseLifter'),
 ])
@@ -47,7 +53,7 @@ def test_models_and_arguments(change, kwargs, message, tmp_path):
     cfg = heatmaps_as_images(dict(SR_HEATMAP, refine='dark'))
     if change is LIFTER:
         cfg.model = change
-    elif change is REGRESSION:
+    elif change in (REGRESSION, VISIBILITY):
         cfg.model.head = change
     else:
         cfg.model.head = {**cfg.model.head, **change}

@@ -212,3 +212,10 @@ def test_3d_convolutions_remain():
     model = nn.Sequential(nn.Conv3d(2, 3, 1), nn.BatchNorm3d(3)).eval()
     x = torch.randn(1, 2, 4, 4, 4)
     torch.testing.assert_close(fuse_for_inference(model)(x), model(x))
+
+
+def test_groups_of_transposed_convolutions_are_not_folded():
+    model = randomize(nn.Sequential(
+        nn.ConvTranspose2d(8, 4, 4, 2, 1, groups=2), nn.BatchNorm2d(4)))
+    x = torch.randn(2, 8, 4, 4)
+    torch.testing.assert_close(fuse_for_inference(model)(x), model(x))

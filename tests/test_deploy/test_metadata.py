@@ -226,6 +226,20 @@ def test_cell_size_is_that_of_the_codec(codec, tmp_path):
         rtol=1e-5)
 
 
+def test_the_way_back_of_bottom_up_udp(tmp_path):
+    """The crop's factor is (input_size - 1) / s, that of the way back s."""
+    cfg, out = small_config('bottom_up'), tmp_path / 'model.onnx'
+    cfg.model.head.decoder.use_udp = True
+    cfg.test_dataloader = dict(dataset=dict(pipeline=[dict(
+        type='BottomupResize', input_size=(64, 96), use_udp=True)]))
+    export_model(cfg, out)
+    facts, s = facts_of(out), np.array([640, 960])
+    assert facts['udp']
+    cells = np.array([640, 960]) / s * (np.array([64, 96]) - 1)
+    back = cells * facts['cell_size'] * s / facts['input_size']
+    np.testing.assert_allclose(back, [640, 960])
+
+
 @pytest.mark.parametrize('decode', [True, False])
 def test_selected_keypoints_are_those_of_predict(decode, tmp_path):
     cfg = small_config('sr_head')
