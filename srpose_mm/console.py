@@ -43,8 +43,14 @@ def one_line_errors(tool: str) -> Iterator[None]:
     """
     try:
         yield
-    except (ImportError, OSError, RuntimeError, TypeError, ValueError) as err:
+    except (ImportError, OSError, RuntimeError, SyntaxError, TypeError,
+            ValueError) as err:
         raise SystemExit(f'{tool}: {err}') from err
+    except KeyError as err:
+        # MMEngine's error for a class of a package that is not installed.
+        if 'registry' not in str(err):
+            raise
+        raise SystemExit(f'{tool}: {err.args[0]}') from err
 
 
 def run_mmpose_tool(name: str, argv: Sequence[str]) -> None:

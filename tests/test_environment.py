@@ -12,6 +12,8 @@ from mmpose import registry
 import srpose_mm
 from srpose_mm import __main__ as command
 from srpose_mm import __version__, environment
+from srpose_mm.configs import load_config
+from srpose_mm.console import one_line_errors
 
 
 def rows_of(text):
@@ -71,3 +73,20 @@ def test_stubs_count_as_installed(monkeypatch):
     assert environment.is_installed('stub')
     assert not environment.is_installed('no_such_module')
     assert not environment.is_installed('no_such_module.part')
+
+
+@pytest.mark.parametrize('build', [
+    load_config, lambda path: registry.MODELS.build(dict(type='mmpretrain.Nothing'))
+], ids=['syntax', 'registry'])
+def test_errors_of_tools_are_one_sentence(build, tmp_path):
+    path = tmp_path / 'wrong.py'
+    path.write_text('model = (')
+    with pytest.raises(SystemExit, match='^mytool: [^\n]+'):
+        with one_line_errors('mytool'):
+            build(path)
+
+
+def test_other_key_errors_pass():
+    with pytest.raises(KeyError):
+        with one_line_errors('mytool'):
+            raise KeyError('of a fault in the code')

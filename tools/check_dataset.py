@@ -43,9 +43,9 @@ def main(argv=None):
     args = parse_args(argv)
     with one_line_errors('check_dataset'):
         reports = check_dataset(args.config, args.split, args.images)
-    sys.stdout.write(format_reports(reports, args.limit) + '\n')
-    if args.json:
-        dump([asdict(report) for report in reports], args.json, indent=2)
+        sys.stdout.write(format_reports(reports, args.limit) + '\n')
+        if args.json:
+            dump([asdict(report) for report in reports], args.json, indent=2)
     if any(report.faults for report in reports):
         raise SystemExit(1)
 

@@ -55,10 +55,10 @@ def main(argv=None):
         for config in progress(args.configs, 'Counting'):
             found = measure_complexity(config, args.input_size)
             rows.append(dict(config=Path(config).stem, **found._asdict()))
-    sys.stdout.write(format_rows(rows) + '\n')
-    if args.out:
-        dump(rows, args.out, file_format='json', indent=2)
-        get_logger().info(f'written to {args.out}')
+        sys.stdout.write(format_rows(rows) + '\n')
+        if args.out:
+            dump(rows, args.out, file_format='json', indent=2)
+            get_logger().info(f'written to {args.out}')
 
 
 if __name__ == '__main__':

@@ -100,7 +100,11 @@ def _dataset_boxes(
         model: nn.Module, num_images: int,
         score_thr: float) -> Dict[str, Optional[List[np.ndarray]]]:
     """Return the boxes of the first images of the test dataset, by path."""
-    dataset = DATASETS.build(model.cfg.test_dataloader.dataset)
+    try:
+        dataset = DATASETS.build(model.cfg.test_dataloader.dataset)
+    except AssertionError as err:
+        raise FileNotFoundError(f'expected the test dataset of the config, '
+                                f'got: {err}; name images instead') from err
     boxes = {}
     for info in map(dataset.get_data_info, range(len(dataset))):
         if isinstance(model, BottomupPoseEstimator):

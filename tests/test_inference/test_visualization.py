@@ -273,6 +273,17 @@ def test_images_without_annotations(bottom_up, toy_coco, tmp_path):
     assert len(files) == 4
 
 
+def test_missing_annotations(bottom_up, tmp_path):
+    with pytest.raises(FileNotFoundError, match='expected the test dataset of '
+                       'the config, got: Annotation file .*nothing.*does '):
+        visualize(
+            BOTTOM_UP, bottom_up[1], tmp_path / 'out', 2, device='cpu',
+            cfg_options={
+                **SMALL_BOTTOM_UP,
+                'test_dataloader.dataset.data_root': 'nothing'
+            })
+
+
 def regression_head(cfg):
     cfg.model.neck = dict(type='GlobalAveragePooling')
     cfg.model.head = dict(
