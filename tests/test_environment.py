@@ -76,17 +76,17 @@ def test_stubs_count_as_installed(monkeypatch):
 
 
 @pytest.mark.parametrize('build', [
-    load_config, lambda path: registry.MODELS.build(dict(type='mmpretrain.Nothing'))
+    load_config,
+    lambda _: registry.MODELS.build(dict(type='mmpretrain.Nothing')),
 ], ids=['syntax', 'registry'])
 def test_errors_of_tools_are_one_sentence(build, tmp_path):
     path = tmp_path / 'wrong.py'
     path.write_text('model = (')
-    with pytest.raises(SystemExit, match='^mytool: [^\n]+'):
-        with one_line_errors('mytool'):
-            build(path)
+    with pytest.raises(SystemExit, match='^mytool: '), one_line_errors(
+            'mytool'):
+        build(path)
 
 
 def test_other_key_errors_pass():
-    with pytest.raises(KeyError):
-        with one_line_errors('mytool'):
-            raise KeyError('of a fault in the code')
+    with pytest.raises(KeyError), one_line_errors('mytool'):
+        raise KeyError('of a fault in the code')

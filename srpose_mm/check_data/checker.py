@@ -4,7 +4,7 @@ from typing import List, Optional, Sequence
 from mmengine.config import Config
 from mmpose.datasets.datasets import MpiiDataset
 
-from ..configs import ConfigLike, init_scope, load_config
+from ..configs import ConfigLike, init_scope, load_config, type_name
 from .annotations import check_coco_file, check_mpii_file
 from .evaluation import check_evaluation
 from .images import check_detections, check_images
@@ -74,8 +74,8 @@ def _check_source(source: DataSource, cfg: Config,
 
 def _check_codecs(source: DataSource, cfg: Config,
                   report: DatasetReport) -> None:
-    """Compare the input sizes of codecs and crop, all (w, h) in px."""
-    codecs, crop = [], ()
+    """Compare input sizes (w, h) in px and UDP of codecs and crop."""
+    codecs, crop, affine = [], (), source.step('TopdownAffine')
     for step in source.pipeline:
         crop = tuple(step.get('input_size', crop))
         encoders = step.get('encoder') or []
@@ -89,3 +89,11 @@ def _check_codecs(source: DataSource, cfg: Config,
             report.add('codec', WRONG, f'{codec["type"]} has input_size '
                        f'{size}, the crop {crop}; write the same (width, '
                        'height) in both', file=cfg.filename or 'config')
+        kind = type_name(codec)
+        udp = kind == 'UDPHeatmap' or codec.get('use_udp', False)
+        if (affine and kind in ('SRHeatmap', 'MSRAHeatmap', 'UDPHeatmap')
+                and udp != affine.get('use_udp', False)):
+            report.add('codec', WRONG, f'{kind} maps pixels by '
+                       f'{"UDP" if udp else "MSRA"}, the crop does not; write '
+                       f'use_udp={udp} in TopdownAffine',
+                       file=cfg.filename or 'config')

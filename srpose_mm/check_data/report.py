@@ -15,7 +15,7 @@ EFFECTS = {
 
 FAULT_KINDS = dict(
     file='a file does not exist or has another structure',
-    codec='codec and crop have different input sizes',
+    codec='codec and crop differ in input size or pixel mapping',
     metainfo='the metainfo contradicts itself',
     keypoint_names='a category has other keypoints, or another order',
     image_record='an entry of images cannot be used',

@@ -45,6 +45,22 @@ def test_encoder_of_another_size_than_the_crop(size, tmp_path):
     assert not faults(tmp_path, pipeline=steps)
 
 
+@pytest.mark.parametrize('codec, udp, name', [
+    (CODEC, True, 'MSRA'), (dict(CODEC, use_udp=True), False, 'UDP'),
+    (dict(type='UDPHeatmap', input_size=(192, 256), heatmap_size=(48, 64)),
+     False, 'UDP')], ids=['SRHeatmap', 'with UDP', 'UDPHeatmap'])
+def test_encoder_and_crop_differ_in_udp(codec, udp, name, tmp_path):
+    write(tmp_path, valid_content(tmp_path))
+    steps = [
+        dict(type='TopdownAffine', input_size=(192, 256), use_udp=udp),
+        dict(type='GenerateTarget', encoder=codec)]
+    assert one_fault(tmp_path, pipeline=steps) == (
+        'codec', WRONG, f'{codec["type"]} maps pixels by {name}, the crop '
+        f'does not; write use_udp={not udp} in TopdownAffine')
+    steps[0]['use_udp'] = not udp
+    assert not faults(tmp_path, pipeline=steps)
+
+
 def test_decoder_of_another_size_than_the_crop(tmp_path):
     write(tmp_path, valid_content(tmp_path))
     steps = [dict(type='TopdownAffine', input_size=(256, 192))]
