@@ -152,6 +152,14 @@ def data(work_dir, toy_coco, toy_crowdpose, toy_mpii):
             crowdpose=toy_crowdpose,
             mpii=toy_mpii).items():
         (work_dir / 'data' / name).symlink_to(root)
+    # Both have 14 keypoints.
+    lspet, crowdpose = work_dir / 'data' / 'lspet', Path(toy_crowdpose)
+    lspet.mkdir()
+    for name, source in {
+            'train.json': 'annotations/mmpose_crowdpose_trainval.json',
+            'val.json': 'annotations/mmpose_crowdpose_test.json',
+            'images': 'images'}.items():
+        (lspet / name).symlink_to(crowdpose / source)
 
 
 def target_bytes(sample):
@@ -209,7 +217,7 @@ def light_and_heavy():
 def test_one_training_step_and_a_test(path, data):
     """Through MMEngine's Runner, on data of the config's own type."""
     cfg = load(path)
-    cfg.work_dir = 'work'
+    cfg.work_dir, cfg.load_from = 'work', None
     cfg.train_cfg = dict(by_epoch=False, max_iters=1)
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     cfg.param_scheduler = None
