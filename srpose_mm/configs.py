@@ -81,6 +81,11 @@ def type_name(cfg: dict) -> str:
     return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
 
 
+def maps_by_udp(codec: dict) -> bool:
+    """Return True if the codec of a config maps pixels as UDP does."""
+    return type_name(codec) == 'UDPHeatmap' or bool(codec.get('use_udp'))
+
+
 def iter_typed(node: Any) -> Iterator[dict]:
     """Yield every dict with a type in nested dicts and lists."""
     if isinstance(node, dict):

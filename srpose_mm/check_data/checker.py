@@ -4,7 +4,13 @@ from typing import List, Optional, Sequence
 from mmengine.config import Config
 from mmpose.datasets.datasets import MpiiDataset
 
-from ..configs import ConfigLike, init_scope, load_config, type_name
+from ..configs import (
+    ConfigLike,
+    init_scope,
+    load_config,
+    maps_by_udp,
+    type_name,
+)
 from .annotations import check_coco_file, check_mpii_file
 from .evaluation import check_evaluation
 from .images import check_detections, check_images
@@ -83,17 +89,16 @@ def _check_codecs(source: DataSource, cfg: Config,
     head = cfg.model.get('head')
     if source.splits != ['train'] and isinstance(head, dict):
         codecs.append(head.get('decoder') or {})
+    file = cfg.filename or 'config'
     for codec in codecs:
         size = tuple(codec.get('input_size', crop))
         if crop and size != crop:
             report.add('codec', WRONG, f'{codec["type"]} has input_size '
                        f'{size}, the crop {crop}; write the same (width, '
-                       'height) in both', file=cfg.filename or 'config')
-        kind = type_name(codec)
-        udp = kind == 'UDPHeatmap' or codec.get('use_udp', False)
+                       'height) in both', file=file)
+        kind, udp = type_name(codec), maps_by_udp(codec)
         if (affine and kind in ('SRHeatmap', 'MSRAHeatmap', 'UDPHeatmap')
                 and udp != affine.get('use_udp', False)):
             report.add('codec', WRONG, f'{kind} maps pixels by '
                        f'{"UDP" if udp else "MSRA"}, the crop does not; write '
-                       f'use_udp={udp} in TopdownAffine',
-                       file=cfg.filename or 'config')
+                       f'use_udp={udp} in TopdownAffine', file=file)

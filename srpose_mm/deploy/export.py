@@ -291,16 +291,17 @@ def _name_maps(head: nn.Module, feats: Tuple[Tensor, ...],
     names = ('heatmaps', )
     if isinstance(head, AssociativeEmbeddingHead):
         names = ('heatmaps', 'tags')
+    other_head = ValueError(
+        'expected a head that predicts heatmaps in shape (B, K, H, W), '
+        f'got {type(head).__name__}; use a model with such a head')
     try:
         maps = head(feats)
-    except (IndexError, TypeError):
-        maps = []  # some heads need more than the features
+    except (IndexError, TypeError) as err:  # some need more than the features
+        raise other_head from err
     maps = [maps] if isinstance(maps, Tensor) else list(maps)
     if len(maps) != len(names) or any(
             not isinstance(m, Tensor) or m.ndim != 4 for m in maps):
-        raise ValueError(
-            'expected a head that predicts heatmaps in shape (B, K, H, W), '
-            f'got {type(head).__name__}; use a model with such a head')
+        raise other_head
     if not all(m.isfinite().all() for m in maps):
         raise ValueError('expected finite heatmaps of random images, got inf '
                          'or NaN; check the weights')
@@ -321,8 +322,7 @@ def _noise(feats: Tensor) -> Iterator[Tensor]:
     coarse = *feats.shape[:2], *(size // 8 + 1 for size in size_hw)
     for _ in range(NOISE_DRAWS):
         fine = torch.randn(feats.shape, generator=generator)
-        # Smooth noise as well: a blur before the refinement removes the fine
-        # noise.
+        # Smooth noise too: a blur before the refinement removes fine noise.
         smooth = F.interpolate(
             torch.randn(coarse, generator=generator), size_hw, mode='bilinear')
         yield scale * (fine + smooth)

@@ -115,7 +115,8 @@ def picture_writer(out_dir: Path, name: Path, fps: Optional[float]
     def write(picture: np.ndarray) -> None:
         if fps is None:
             is_written, contents = cv2.imencode(path.suffix, picture)
-            path.write_bytes(contents if is_written else b'')
+            if is_written:
+                path.write_bytes(contents)
         else:
             is_written = video.isOpened() or video.open(
                 _opencv_name(path), cv2.VideoWriter_fourcc(*'mp4v'), fps,

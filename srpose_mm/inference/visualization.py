@@ -103,7 +103,7 @@ def _dataset_boxes(
     try:
         dataset = DATASETS.build(model.cfg.test_dataloader.dataset)
     except AssertionError as err:
-        raise FileNotFoundError(f'expected the test dataset of the config, '
+        raise FileNotFoundError('expected the test dataset of the config, '
                                 f'got: {err}; name images instead') from err
     boxes = {}
     for info in map(dataset.get_data_info, range(len(dataset))):

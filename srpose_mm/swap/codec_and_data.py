@@ -6,7 +6,7 @@ from mmengine.config import Config
 from mmpose.registry import KEYPOINT_CODECS
 
 from ..codecs import SRAssociativeEmbedding, SRHeatmap
-from ..configs import iter_typed, type_name
+from ..configs import iter_typed, maps_by_udp, type_name
 from .heads import Size
 from .stock_model import StockModel
 
@@ -37,12 +37,12 @@ def make_codec(cfg: Config, stock: StockModel, heatmap_size: Size,
         target='keypoints')
     is_udp = type_name(stock.codec) == 'UDPHeatmap'
     # Some configs of MMPose have a UDPHeatmap and crops that are not UDP's.
-    crop = _test_step(cfg, 'TopdownAffine') or dict(
-        use_udp=is_udp or stock.codec.get('use_udp'))
+    crop = _test_step(cfg, 'TopdownAffine')
+    use_udp = crop.get('use_udp') if crop else maps_by_udp(stock.codec)
     if stock.bottom_up:
         codec.update(
             {k: stock.codec[k] for k in KEPT_BOTTOM_UP if k in stock.codec})
-    elif crop.get('use_udp'):
+    elif use_udp:
         codec['use_udp'] = True
     if is_udp or stock.codec.get('unbiased'):
         codec['unbiased'] = True

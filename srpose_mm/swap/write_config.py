@@ -56,14 +56,15 @@ def same_config(one: Config, other: Config) -> bool:
 def _all_lines(cfg: Config, path: Path) -> str:
     """Return the lines of a config without a base, checked in a file."""
     try:
-        path.write_text(cfg.pretty_text)
+        text = cfg.pretty_text
+        path.write_text(text)
         _check(path, cfg)
     # A function or an object has no literal.
     except Exception as err:
         raise ValueError('expected a config whose values have literals, got '
                          f'one that fails with {type(err).__name__}: '
                          f'{err}') from err
-    return cfg.pretty_text
+    return text
 
 
 def _check(path: Path, cfg: Config) -> None:

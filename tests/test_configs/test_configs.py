@@ -153,13 +153,13 @@ def data(work_dir, toy_coco, toy_crowdpose, toy_mpii):
             mpii=toy_mpii).items():
         (work_dir / 'data' / name).symlink_to(root)
     # Both have 14 keypoints.
-    lspet, crowdpose = work_dir / 'data' / 'lspet', Path(toy_crowdpose)
+    lspet = work_dir / 'data' / 'lspet'
     lspet.mkdir()
     for name, source in {
             'train.json': 'annotations/mmpose_crowdpose_trainval.json',
             'val.json': 'annotations/mmpose_crowdpose_test.json',
             'images': 'images'}.items():
-        (lspet / name).symlink_to(crowdpose / source)
+        (lspet / name).symlink_to(toy_crowdpose / source)
 
 
 def target_bytes(sample):

@@ -14,6 +14,7 @@ import torch
 
 from lab.study import read_results, runs
 from lab.study.__main__ import main
+from srpose_mm.apis import load_checkpoint
 
 from ..conftest import CONFIGS, ROOT
 from ..support import fake_study_tool
@@ -317,8 +318,7 @@ def test_two_processes_or_two_batches(gpus, toy_coco, tmp_path):
     assert {(record['gpus'], record['accumulate'])
             for record in records} == {(gpus, 2 // gpus)}
     # 11 instances, 2 at a time: 3 batches of two processes, or 6 of one.
-    checkpoint = torch.load(tmp_path / 'work/tiny/seed0/epoch_1.pth',
-                            map_location='cpu', weights_only=False)
+    checkpoint = load_checkpoint(tmp_path / 'work/tiny/seed0/epoch_1.pth')
     assert checkpoint['meta']['iter'] == 6 // gpus
     steps = {int(state['step'])
              for state in checkpoint['optimizer']['state'].values()}
